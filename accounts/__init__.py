@@ -1,0 +1,1 @@
+"""People, identities, groups and who may see or charge what."""

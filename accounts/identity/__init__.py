@@ -1,0 +1,1 @@
+"""Signing in with identity providers: one module for each kind of provider."""

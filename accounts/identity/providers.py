@@ -1,0 +1,34 @@
+"""The identity providers that the settings name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import Http404
+
+
+@dataclass(frozen=True)
+class Provider:
+    """An OpenID provider, and how this site is registered there."""
+
+    name: str
+    title: str
+    issuer: str
+    client_id: str
+    client_secret: str
+    scopes: str = "openid profile email"
+    subject_claim: str = "sub"
+
+
+def providers() -> list[Provider]:
+    """The configured providers, in the order of the settings."""
+    return [Provider(**entry) for entry in settings.IDENTITY_PROVIDERS]
+
+
+def provider_or_404(name: str) -> Provider:
+    """The provider with that name."""
+    for provider in providers():
+        if provider.name == name:
+            return provider
+    raise Http404("No such identity provider.")

@@ -1,0 +1,1 @@
+"""The portal as OpenID provider of its hubs, by django-oauth-toolkit."""

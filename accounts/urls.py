@@ -1,0 +1,15 @@
+"""Addresses of signing in and out, and of the portal as OpenID provider."""
+
+from django.urls import include, path
+
+from accounts import views
+from accounts.identity.views import SignInView, callback
+
+urlpatterns = [
+    path("sign-in", views.sign_in, name="login"),
+    path("sign-in/<slug:provider>", SignInView.as_view(), name="sign_in_with"),
+    path("sign-in/<slug:provider>/callback", callback, name="sign_in_callback"),
+    path("sign-out", views.sign_out, name="logout"),
+    path("waiting", views.waiting, name="waiting"),
+    path("oauth/", include("accounts.oidc_provider.urls")),
+]

@@ -1,0 +1,51 @@
+"""Signing in and out, and waiting for approval."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import local_path, signed_in
+from accounts.identity.providers import providers
+from accounts.models import User
+from accounts.oidc_provider.clients import hub_logouts
+
+
+@never_cache
+@require_safe
+def sign_in(request: HttpRequest) -> HttpResponseBase:
+    """The choice of an identity provider; with one there is nothing to choose."""
+    path = local_path(request, request.GET.get("next"))
+    if request.user.is_authenticated:
+        return redirect(path)
+    ways = [(provider.title, _way(provider.name, path)) for provider in providers()]
+    if len(ways) == 1:
+        return redirect(ways[0][1])
+    return render(request, "accounts/sign_in.html", {"ways": ways})
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Ends the login here and offers to end those at the hubs."""
+    logout(request)
+    return render(request, "accounts/signed_out.html", {"hubs": hub_logouts()})
+
+
+@never_cache
+@signed_in
+def waiting(request: HttpRequest) -> HttpResponseBase:
+    """What people see who signed in and wait for an administrator's approval."""
+    user = request.user
+    if isinstance(user, User) and user.is_registered:
+        return redirect("landing")
+    return render(request, "accounts/waiting.html")
+
+
+def _way(name: str, path: str) -> str:
+    return f"{reverse('sign_in_with', args=[name])}?{urlencode({'next': path})}"
