@@ -1,0 +1,1 @@
+"""Allocation periods, quotas and the arithmetic of admission."""
