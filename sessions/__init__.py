@@ -1,0 +1,1 @@
+"""What was measured: hubs, events, session records, charges and storage samples."""

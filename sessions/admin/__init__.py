@@ -1,0 +1,29 @@
+"""Hubs, sessions and what they follow from, in the administration."""
+
+from sessions.admin.accounts import GroupWithSessionsAdmin, PersonWithSessionsAdmin
+from sessions.admin.catalogue import ImageAdmin, SizeAdmin
+from sessions.admin.evidence import (
+    AlertAdmin,
+    HubEventAdmin,
+    QuarantinedEventAdmin,
+    SnapshotAdmin,
+    StorageSampleAdmin,
+)
+from sessions.admin.hubs import HubAdmin, HubUserNameAdmin
+from sessions.admin.records import ChargeAdmin, SessionAdmin
+
+__all__ = [
+    "AlertAdmin",
+    "ChargeAdmin",
+    "GroupWithSessionsAdmin",
+    "HubAdmin",
+    "HubEventAdmin",
+    "HubUserNameAdmin",
+    "ImageAdmin",
+    "PersonWithSessionsAdmin",
+    "QuarantinedEventAdmin",
+    "SessionAdmin",
+    "SizeAdmin",
+    "SnapshotAdmin",
+    "StorageSampleAdmin",
+]

@@ -1,0 +1,63 @@
+"""Images and sizes."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from lsp_portal.lib.admin import PortalAdmin
+from lsp_portal.lib.display import cores, mebibytes
+from sessions.models import Image, Size
+from sessions.models.hubs import CatalogueEntry
+
+Entry = TypeVar("Entry", bound=CatalogueEntry)
+
+
+class CatalogueAdmin(PortalAdmin[Entry]):
+    """Sessions keep the names and the resources that they were started with."""
+
+    list_editable = ("position",)
+    search_fields = ("name", "title")
+    ordering = ("position", "name")
+    autocomplete_fields = ("allowed_groups",)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Entry | None = None
+    ) -> tuple[str, ...]:
+        return ("name",) if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        return super().get_queryset(request).prefetch_related("allowed_groups", "hubs")
+
+    @admin.display(description="groups")
+    def groups(self, entry: Entry) -> str:
+        return ", ".join(group.name for group in entry.allowed_groups.all()) or "every group"
+
+    @admin.display(description="hubs")
+    def offered_by(self, entry: Entry) -> str:
+        return ", ".join(hub.name for hub in getattr(entry, "hubs").all())  # noqa: B009 - reverse
+
+
+@admin.register(Image)
+class ImageAdmin(CatalogueAdmin[Image]):
+    list_display = ("title", "name", "reference", "groups", "offered_by", "position")
+    fields = ("name", "title", "reference", "description", "position", "allowed_groups")
+
+
+@admin.register(Size)
+class SizeAdmin(CatalogueAdmin[Size]):
+    list_display = ("title", "name", "cpu", "memory", "gpus", "groups", "offered_by", "position")
+    fields = (
+        "name", "title", ("cpu_millicores", "memory_mib", "gpus"), "position", "allowed_groups",
+    )  # fmt: skip
+
+    @admin.display(description="CPU cores", ordering="cpu_millicores")
+    def cpu(self, size: Size) -> str:
+        return cores(size.cpu_millicores)
+
+    @admin.display(ordering="memory_mib")
+    def memory(self, size: Size) -> str:
+        return mebibytes(size.memory_mib)

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class SessionsConfig(AppConfig):
+    name = "sessions"
+    verbose_name = "Hubs and sessions"
+    # django.contrib.sessions owns the label "sessions".
+    label = "hub_sessions"

@@ -1,0 +1,40 @@
+"""Attributing what nobody pays for: an administrator says later whose session it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from accounts.models import Group, User
+from sessions.models import Session
+
+
+@dataclass
+class AttributionRefused(Exception):  # noqa: N818 - a decision, not a fault
+    """The session cannot be attributed; the text says why."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def attribute(session: Session, *, user: User, group: Group, at: datetime) -> None:
+    """Let the group pay for the session of that person, from its beginning.
+
+    Later events of the session do not change it again. Raises AttributionRefused where somebody
+    pays already, or where the session belongs to another person.
+    """
+    if session.user_id not in (None, user.pk):
+        raise AttributionRefused(f"The session is that of {session.user}, not of {user}.")
+    with transaction.atomic():
+        unpaid = Session.objects.filter(pk=session.pk, group=None)
+        if not unpaid.update(user=user, group=group, attributed_at=at):
+            raise AttributionRefused("A group pays for this session already.")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT hub_sessions_charge(%s, ARRAY[%s]::uuid[])",
+                [session.hub_id, str(session.key)],
+            )

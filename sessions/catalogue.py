@@ -1,0 +1,260 @@
+"""What a person may choose at a hub: groups, images and sizes, read in one statement."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import orjson
+
+from accounts.names import NAME_PATTERN
+from lsp_portal.lib.prepared import Prepared
+from quotas.admission import Limits
+from quotas.vocabulary import Resources
+from sessions.models import Hub, Image, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Bytes measured last, and how many may be used."""
+
+    mount: str
+    used_bytes: int
+    limit_bytes: int
+
+    @property
+    def is_full(self) -> bool:
+        return self.used_bytes >= self.limit_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the portal, with what their tools want to know about them."""
+
+    id: int
+    username: str
+    full_name: str
+    email: str
+    registered: bool
+    has_default: bool
+    full_mount: Storage | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChoice:
+    """A group that the person may charge, and its limits in the current period."""
+
+    id: int
+    name: str
+    title: str
+    closed: bool
+    default: bool
+    period: tuple[datetime, datetime] | None
+    limits: Limits | None
+    storage: Storage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An image or a size; `allowed_groups` has ids, None means every group."""
+
+    name: str
+    title: str
+    default: bool
+    allowed_groups: frozenset[int] | None
+
+    def open_to(self, group: GroupChoice) -> bool:
+        return self.allowed_groups is None or group.id in self.allowed_groups
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChoice(Entry):
+    reference: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChoice(Entry):
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Everything that one person may choose from at one hub."""
+
+    person: Person
+    groups: tuple[GroupChoice, ...]
+    images: tuple[ImageChoice, ...]
+    sizes: tuple[SizeChoice, ...]
+
+
+# What a hub calls somebody comes first; a user name counts for those it calls nothing else.
+PERSON = """
+    SELECT coalesce(
+        (SELECT user_id FROM hub_sessions_hubusername WHERE hub_id = %(hub)s AND name = %(name)s),
+        (SELECT u.id FROM accounts_user u WHERE u.username = %(name)s AND NOT EXISTS (
+            SELECT FROM hub_sessions_hubusername n WHERE n.hub_id = %(hub)s AND n.user_id = u.id)))
+"""
+
+NEWEST_SAMPLES = """
+    SELECT DISTINCT ON (mount) mount, used_bytes, limit_bytes FROM hub_sessions_storagesample
+    WHERE {owner} ORDER BY mount, taken_at DESC
+"""
+
+PERSON_JSON = f"""
+    SELECT row_to_json(person) FROM (
+        SELECT u.id, u.username, concat_ws(' ', nullif(u.first_name, ''), nullif(u.last_name, ''))
+            AS full_name, u.email, u.is_active AND u.registered_at IS NOT NULL AS registered,
+            u.default_group_id IS NOT NULL AS has_default,
+            (SELECT row_to_json(sample) FROM (
+                {NEWEST_SAMPLES.format(owner="user_id = u.id AND group_id IS NULL")}
+            ) sample WHERE used_bytes >= limit_bytes ORDER BY mount LIMIT 1) AS full_mount
+        FROM accounts_user u WHERE u.id = who.id
+    ) person
+"""
+
+GROUPS_JSON = f"""
+    SELECT json_agg(choice ORDER BY choice.name) FROM (
+        SELECT g.id, g.name, g.title, coalesce(g.closed_at <= %(at)s, false) AS closed,
+            EXISTS (SELECT FROM accounts_user u
+                WHERE u.id = who.id AND u.default_group_id = g.id) AS default,
+            p.starts_on, p.ends_on, floor(q.core_hours * 3600000)::bigint AS millicore_seconds,
+            q.mode <> 'nominal' AS enforced, s.limit_bytes,
+            CASE WHEN s.id IS NOT NULL THEN (SELECT coalesce(sum(used_bytes), 0)::bigint FROM (
+                {NEWEST_SAMPLES.format(owner="group_id = g.id AND user_id IS NULL")}
+            ) sample) END AS used_bytes
+        FROM accounts_membership m JOIN accounts_group g ON g.id = m.group_id
+        LEFT JOIN quotas_allocationperiod p
+            ON p.starts_on <= %(day)s::date AND p.ends_on > %(day)s::date
+        LEFT JOIN quotas_computequota q ON q.group_id = g.id AND q.period_id = p.id
+        LEFT JOIN quotas_storagequota s ON s.group_id = g.id AND s.period_id = p.id
+        WHERE m.user_id = who.id AND m.valid_from <= %(at)s
+            AND (m.valid_to IS NULL OR m.valid_to > %(at)s)
+    ) choice
+"""
+
+ENTRIES_JSON = """
+    SELECT json_agg(choice ORDER BY choice.position, choice.name) FROM (
+        SELECT c.*, c.id IS NOT DISTINCT FROM {default} AS default,
+            (SELECT json_agg(a.group_id) FROM hub_sessions_{kind}_allowed_groups a
+                WHERE a.{kind}_id = c.id) AS allowed_groups
+        FROM hub_sessions_hub_{kind}s offered JOIN hub_sessions_{kind} c ON c.id = offered.{kind}_id
+        WHERE offered.hub_id = %(hub)s
+    ) choice
+"""
+
+CHOICES = Prepared(
+    "launch_choices",
+    f"""
+    WITH who (id) AS MATERIALIZED ({PERSON})
+    SELECT ({PERSON_JSON})::text, ({GROUPS_JSON})::text,
+        ({ENTRIES_JSON.format(kind="image", default="%(image)s")})::text,
+        ({ENTRIES_JSON.format(kind="size", default="%(size)s")})::text
+    FROM who
+    """,
+    hub="bigint",
+    name="text",
+    at="timestamptz",
+    day="date",
+    image="bigint",
+    size="bigint",
+)
+
+
+def choices_at(hub: Hub, *, user_name: str, at: datetime) -> Choices | None:
+    """What the person may choose whom the hub knows by that name; None for nobody of the portal."""
+    values = {
+        "hub": hub.pk,
+        "name": user_name,
+        "at": at,
+        "day": at.astimezone(UTC).date(),
+        "image": hub.default_image_id,
+        "size": hub.default_size_id,
+    }
+    person, *lists = CHOICES.one(values) or [None]
+    if person is None:
+        return None
+    groups, images, sizes = (orjson.loads(rows or "[]") for rows in lists)
+    return Choices(
+        person=_person(orjson.loads(person)),
+        groups=tuple(_group(row) for row in groups),
+        images=tuple(_image(row) for row in images),
+        sizes=tuple(_size(row) for row in sizes),
+    )
+
+
+def _person(row: dict[str, Any]) -> Person:
+    full = row.pop("full_mount")
+    return Person(**row, full_mount=Storage(**full) if full else None)
+
+
+def _group(row: dict[str, Any]) -> GroupChoice:
+    period = (_midnight(row["starts_on"]), _midnight(row["ends_on"])) if row["starts_on"] else None
+    return GroupChoice(
+        id=row["id"],
+        name=row["name"],
+        title=row["title"],
+        closed=row["closed"],
+        default=row["default"],
+        period=period,
+        limits=_limits(row, period[1]) if period else None,
+        storage=_group_storage(row),
+    )
+
+
+def _limits(row: dict[str, Any], resets_at: datetime) -> Limits | None:
+    if row["millicore_seconds"] is None:
+        return None
+    return Limits(row["millicore_seconds"], enforced=row["enforced"], resets_at=resets_at)
+
+
+def _group_storage(row: dict[str, Any]) -> Storage | None:
+    if row["limit_bytes"] is None:
+        return None
+    return Storage("the group's area", row["used_bytes"], row["limit_bytes"])
+
+
+def _image(row: dict[str, Any]) -> ImageChoice:
+    return ImageChoice(**_entry(row), reference=row["reference"], description=row["description"])
+
+
+def _size(row: dict[str, Any]) -> SizeChoice:
+    resources = Resources(row["cpu_millicores"], row["memory_mib"], row["gpus"])
+    return SizeChoice(**_entry(row), resources=resources)
+
+
+def _entry(row: dict[str, Any]) -> dict[str, Any]:
+    groups = row["allowed_groups"]
+    return {
+        "name": row["name"],
+        "title": row["title"],
+        "default": row["default"],
+        "allowed_groups": None if groups is None else frozenset(groups),
+    }
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time(), UTC)
+
+
+def image_elsewhere(name: str) -> ImageChoice | None:
+    """An image that this hub does not offer, as open to no group; None where there is none."""
+    image = Image.objects.filter(name=name).first() if _is_name(name) else None
+    if image is None:
+        return None
+    return ImageChoice(name, image.title, False, frozenset(), image.reference, image.description)
+
+
+def size_elsewhere(name: str) -> SizeChoice | None:
+    """A size that this hub does not offer, as open to no group; None where there is none."""
+    size = Size.objects.filter(name=name).first() if _is_name(name) else None
+    if size is None:
+        return None
+    resources = Resources(size.cpu_millicores, size.memory_mib, size.gpus)
+    return SizeChoice(name, size.title, False, frozenset(), resources)
+
+
+def _is_name(text: str) -> bool:
+    return re.match(NAME_PATTERN, text) is not None

@@ -1,0 +1,164 @@
+"""The form that starts a server from the portal's own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from accounts.models import User
+from lsp_portal.lib import display
+from lsp_portal.lib.forms import PortalForm
+from quotas.vocabulary import millicore_seconds
+from sessions import refusals
+from sessions.hub.names import name_at
+from sessions.models import Hub, Session
+from sessions.options import launch_options
+from sessions.refusals import LaunchRefused
+
+Label = Callable[[Mapping[str, Any]], str]
+
+
+class ClosableSelect(forms.Select):
+    """A select in which some options are shown, but cannot be chosen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed: frozenset[str] = frozenset()
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
+        if value in self.closed:
+            option["attrs"]["disabled"] = True
+        return option
+
+
+class StartForm(PortalForm):
+    """Who pays, what runs and how large it is; what is closed is listed, but not to be chosen."""
+
+    group = forms.ChoiceField(widget=ClosableSelect)
+    image = forms.ChoiceField(widget=ClosableSelect)
+    size = forms.ChoiceField(widget=ClosableSelect)
+
+    def __init__(
+        self, hub: Hub, options: Mapping[str, Any], preferred: Mapping[str, str] | None = None
+    ) -> None:
+        """`preferred` names a group, image and size, which are chosen where they are open."""
+        super().__init__(auto_id=f"id_{hub.name}_%s")
+        preferred = preferred or {}
+        self._offer("group", options["groups"], _group_label, preferred.get("group"))
+        self._offer("image", options["images"], _image_label, preferred.get("image"))
+        self._offer("size", options["sizes"], _size_label, preferred.get("size"))
+
+    def _offer(
+        self, name: str, entries: list[dict[str, Any]], label: Label, preferred: str | None
+    ) -> None:
+        field = self.fields[name]
+        if not isinstance(field, forms.ChoiceField) or not isinstance(field.widget, ClosableSelect):
+            raise TypeError(name)
+        is_open = {entry["name"]: _is_open(entry) for entry in entries}
+        field.choices = [(entry["name"], _label(entry, label)) for entry in entries]
+        field.widget.closed = frozenset(name for name in is_open if not is_open[name])
+        defaults = [entry["name"] for entry in entries if entry["default"]]
+        candidates = [preferred, *defaults, *is_open]
+        field.initial = next((name for name in candidates if name and is_open.get(name)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The start form of a hub, or the reason why there is none; notes stand beside the form.
+
+    `is_taken`: the person's server at the hub is there already, which is no refusal.
+    """
+
+    hub: Hub
+    form: StartForm | None
+    notes: list[str]
+    refusal: str = ""
+    is_taken: bool = False
+
+
+def start_forms(user: User, *, at: datetime) -> list[Start]:
+    """One for each hub."""
+    return [_start(hub, user, at) for hub in Hub.objects.all()]
+
+
+def _start(hub: Hub, user: User, at: datetime) -> Start:
+    there = Session.objects.filter(user=user, hub=hub, server="").holding(at=at).first()
+    if there is not None:
+        return Start(hub, None, [], _there_words(there.state(at=at)), is_taken=True)
+    name = name_at(hub, user)
+    try:
+        if name is None:
+            raise refusals.unknown_user(user.username)
+        options = launch_options(hub, user_name=name, at=at)
+    except LaunchRefused as refusal:
+        return Start(hub, None, [], refusal.detail)
+    return _offered(hub, user, options)
+
+
+def _offered(hub: Hub, user: User, options: Mapping[str, Any]) -> Start:
+    groups = options["groups"]
+    if not groups:
+        reason = "You are in no group that could pay for it. Ask the PI of your group to add you."
+        return Start(hub, None, [], reason)
+    closed = [str(group["why_not"]) for group in groups if not group["allowed"]]
+    if len(closed) == len(groups):
+        return Start(hub, None, [], " ".join(dict.fromkeys(closed)))
+    notes = [*closed, *([hub.idle_rule] if hub.idle_rule else [])]
+    return Start(hub, StartForm(hub, options, _last_choice(hub, user)), notes)
+
+
+def _last_choice(hub: Hub, user: User) -> dict[str, str]:
+    """What the person chose for the newest session at the hub."""
+    mine = Session.objects.filter(user=user, hub=hub).select_related("group")
+    last = mine.newest_first().first()
+    if last is None:
+        return {}
+    return {"group": last.group.name if last.group else "", "image": last.image, "size": last.size}
+
+
+def _there_words(state: Session.State) -> str:
+    if state == Session.State.STOPPING:
+        return "Your server is stopping. You can start the next one once it has ended."
+    if state == Session.State.PENDING:
+        return "Your server is starting; it is listed below."
+    return "Your server is running. Open or stop it below."
+
+
+def _is_open(entry: Mapping[str, Any]) -> bool:
+    """A group that may start something; an image or size open to one of the person's groups."""
+    if "allowed" in entry:
+        return bool(entry["allowed"])
+    return entry["allowed_groups"] is None or bool(entry["allowed_groups"])
+
+
+def _label(entry: Mapping[str, Any], label: Label) -> str:
+    groups = entry.get("allowed_groups")
+    only = "" if groups is None else f" (only for {', '.join(groups) or 'other groups'})"
+    return f"{label(entry)}{only}"
+
+
+def _group_label(group: Mapping[str, Any]) -> str:
+    if group["code"] == "group_closed":
+        return f"{group['title']}: closed"
+    left = group["remaining_core_hours"]
+    if left is None:
+        return f"{group['title']}: no limit"
+    hours = display.core_hours(millicore_seconds(Decimal(left)))
+    return f"{group['title']}: {hours} core-hours left"
+
+
+def _image_label(image: Mapping[str, Any]) -> str:
+    return str(image["title"])
+
+
+def _size_label(size: Mapping[str, Any]) -> str:
+    """The size with its price: a server uses its CPUs whether they work or not."""
+    gpus = f", {size['gpus']} GPU" if size["gpus"] else ""
+    cores, memory = display.cores(size["cpu_millicores"]), display.mebibytes(size["memory_mib"])
+    return f"{size['title']}: {cores} CPU, {memory}{gpus} ({cores} core-hours/h)"

@@ -1,0 +1,213 @@
+"""The record of a grant: what was asked, what was granted, and the same answer when asked again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from lsp_portal.lib.prepared import Prepared
+from quotas.vocabulary import Resources
+from sessions.catalogue import GroupChoice, ImageChoice, Person, SizeChoice
+from sessions.hub.seats import seat
+from sessions.models import Hub, Session
+from sessions.refusals import LaunchRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A wish to start a session; what is None was left out."""
+
+    session: UUID
+    user: str
+    server: str
+    actor: str
+    group: str | None = None
+    image: str | None = None
+    size: str | None = None
+
+    @property
+    def seat(self) -> UUID:
+        return seat(self.user, self.server)
+
+    def content(self) -> dict[str, str | None]:
+        """What makes two wishes for one session the same."""
+        names = ("user", "server", "actor", "group", "image", "size")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A granted session, with what its server has to be told."""
+
+    session: UUID
+    number: int
+    group: str
+    image: str
+    image_reference: str
+    size: str
+    resources: Resources
+    lease_until: datetime
+    full_name: str
+    email: str
+
+    @classmethod
+    def of(cls, session: Session) -> Self | None:
+        """The grant as it was recorded; None for a session that has none."""
+        if session.grant is None or session.lease_until is None:
+            return None
+        granted = dict(session.grant["granted"])
+        return cls(
+            session=session.key,
+            number=session.number,
+            lease_until=session.lease_until,
+            full_name=session.user.get_full_name() if session.user else "",
+            email=session.user.email if session.user else "",
+            resources=Resources(**granted.pop("resources")),
+            **granted,
+        )
+
+
+# Events may have made the record before: then the grant joins it, unless it has ended.
+RECORD = Prepared(
+    "launch_record",
+    """
+    INSERT INTO hub_sessions_session AS s (
+        hub_id, key, user_name, server, seat, user_id, group_id, granted_group_id, "grant",
+        granted_at, lease_until, image, size, cpu_millicores, memory_mib, gpus, actor, recorded_at,
+        attributed_by, group_name, end_source, end_reason, message, pod, node, pod_uid,
+        ended_before_ready
+    ) VALUES (
+        %(hub)s, %(key)s, %(user_name)s, %(server)s, %(seat)s, %(user)s, %(group)s, %(group)s,
+        %(grant)s, %(at)s, %(lease_until)s, %(image)s, %(size)s, %(cpu_millicores)s,
+        %(memory_mib)s, %(gpus)s, %(actor)s, %(at)s, '', '', '', '', '', '', '', '', false
+    )
+    ON CONFLICT (hub_id, key) DO UPDATE SET
+        user_id = coalesce(s.user_id, excluded.user_id),
+        group_id = CASE WHEN s.checked IS FALSE THEN s.group_id ELSE excluded.group_id END,
+        image = CASE WHEN s.requested_at IS NULL THEN excluded.image ELSE s.image END,
+        size = CASE WHEN s.requested_at IS NULL THEN excluded.size ELSE s.size END,
+        actor = CASE WHEN s.requested_at IS NULL THEN excluded.actor ELSE s.actor END,
+        cpu_millicores = coalesce(s.cpu_millicores, excluded.cpu_millicores),
+        memory_mib = coalesce(s.memory_mib, excluded.memory_mib),
+        gpus = coalesce(s.gpus, excluded.gpus),
+        granted_group_id = excluded.granted_group_id,
+        "grant" = excluded."grant",
+        granted_at = excluded.granted_at,
+        lease_until = excluded.lease_until
+    WHERE s.granted_at IS NULL AND s.ended_at IS NULL
+        AND s.user_name = excluded.user_name AND s.server = excluded.server
+    RETURNING number, xmax::text <> '0'
+    """,
+    hub="bigint",
+    key="uuid",
+    user_name="text",
+    server="text",
+    seat="uuid",
+    user="bigint",
+    group="bigint",
+    grant="jsonb",
+    at="timestamptz",
+    lease_until="timestamptz",
+    image="text",
+    size="text",
+    cpu_millicores="int",
+    memory_mib="int",
+    gpus="int",
+    actor="text",
+)
+
+
+def record(
+    hub: Hub,
+    ask: Ask,
+    person: Person,
+    group: GroupChoice,
+    image: ImageChoice,
+    size: SizeChoice,
+    *,
+    at: datetime,
+) -> Grant | None:
+    """Write the grant down; None where the session cannot take one any more."""
+    granted = {"group": group.name, "image": image.name, "size": size.name}
+    granted["image_reference"] = image.reference
+    details = {"asked": ask.content(), "granted": granted | {"resources": size.resources}}
+    lease_until = at + timedelta(seconds=hub.lease_seconds)
+    values = {
+        "hub": hub.pk,
+        "key": str(ask.session),
+        "user_name": ask.user,
+        "server": ask.server,
+        "seat": str(ask.seat),
+        "user": person.id,
+        "group": group.id,
+        "grant": orjson.dumps(details).decode(),
+        "at": at,
+        "lease_until": lease_until,
+        "image": image.name,
+        "size": size.name,
+        "actor": ask.actor,
+        "cpu_millicores": size.resources.cpu_millicores,
+        "memory_mib": size.resources.memory_mib,
+        "gpus": size.resources.gpus,
+    }
+    row = RECORD.one(values)
+    if row is None:
+        return None
+    number, was_there = row
+    if was_there:
+        _charge(hub, ask.session)
+    return Grant(
+        session=ask.session,
+        number=number,
+        resources=size.resources,
+        lease_until=lease_until,
+        full_name=person.full_name,
+        email=person.email,
+        **granted,
+    )
+
+
+def _charge(hub: Hub, session: UUID) -> None:
+    """Let the charge of a session that runs already follow what the grant attributed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT hub_sessions_charge(%s, ARRAY[%s]::uuid[])", [hub.pk, str(session)])
+
+
+def granted_before(hub: Hub, ask: Ask, *, at: datetime) -> Grant | None:
+    """The grant that this wish already has; None where it has none yet.
+
+    Raises LaunchRefused `conflict` for other content and `ended` after the session's end.
+    """
+    session = Session.objects.select_related("user").filter(hub=hub, key=ask.session).first()
+    if session is None:
+        return None
+    if not _is_same(session, ask):
+        raise LaunchRefused(
+            "conflict",
+            f"The session {ask.session} is already that of another request. "
+            "Choose a new id for a new session.",
+            status=409,
+        )
+    if session.state(at=at) in (Session.State.ENDED, Session.State.FAILED):
+        raise LaunchRefused(
+            "ended", f"The session {ask.session} has ended. Start a new one.", status=409
+        )
+    return Grant.of(session)
+
+
+def _is_same(session: Session, ask: Ask) -> bool:
+    if session.grant is None:
+        return (session.user_name, session.server) == (ask.user, ask.server)
+    return bool(session.grant["asked"] == ask.content())
+
+
+def withdraw(granted: Grant, *, reason: str, at: datetime) -> None:
+    """Let the grant run out now, unless its server is ready: the session has failed."""
+    Session.objects.filter(pk=granted.number, ready_at=None, ended_at=None).update(
+        lease_until=at, message=reason
+    )

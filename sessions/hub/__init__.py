@@ -1,0 +1,1 @@
+"""Everything about the hub API: signing, events, launches."""

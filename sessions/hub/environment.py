@@ -1,0 +1,35 @@
+"""What a server is told about its session, in environment variables."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from uuid import UUID
+
+from django.conf import settings
+
+from sessions.grants import Grant
+from sessions.models import Hub
+
+
+def environment(hub: Hub, grant: Grant) -> dict[str, str]:
+    """The variables for the server of a granted session."""
+    known = {
+        "LSP_SESSION": str(grant.session),
+        "LSP_GROUP": grant.group,
+        "LSP_HUB": hub.name,
+        "LSP_PORTAL": settings.PORTAL_URL,
+        "LSP_TOKEN": session_token(hub, grant.session),
+        "GIT_AUTHOR_NAME": grant.full_name,
+        "GIT_AUTHOR_EMAIL": grant.email,
+        "GIT_COMMITTER_NAME": grant.full_name,
+        "GIT_COMMITTER_EMAIL": grant.email,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def session_token(hub: Hub, session: UUID) -> str:
+    """The token with which a server speaks for its session: derived, stored nowhere."""
+    content = f"session token:{hub.name}:{session}".encode()
+    mac = hmac.digest(settings.SECRET_KEY.encode(), content, hashlib.sha256)
+    return f"lsp_{session.hex}_{mac.hex()}"

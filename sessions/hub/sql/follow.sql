@@ -1,0 +1,52 @@
+-- Bring up to date what follows from new events of the touched sessions and from new snapshots.
+CREATE OR REPLACE FUNCTION hub_sessions_follow(
+    p_hub bigint, p_at timestamptz, p_touched uuid[], p_snapshots bigint[], p_newcomer bigint
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    before hub_sessions_session[];
+    keys uuid[] := '{}';
+BEGIN
+    IF p_touched IS NOT NULL THEN
+        before := ARRAY(SELECT s FROM hub_sessions_these(p_hub, p_touched) s);
+        PERFORM hub_sessions_apply(p_hub, p_touched, p_at);
+        keys := p_touched || hub_sessions_follow_seats(p_hub, p_at, p_touched, before);
+    END IF;
+    keys := keys || hub_sessions_follow_snapshots(p_hub, keys, before, p_snapshots, p_newcomer);
+    PERFORM hub_sessions_charge(p_hub, keys);
+END $$;
+
+-- Sessions before which a touched one now begins, or no longer does, end otherwise than before.
+CREATE OR REPLACE FUNCTION hub_sessions_follow_seats(
+    p_hub bigint, p_at timestamptz, p_touched uuid[], p_before hub_sessions_session[]
+) RETURNS uuid[] LANGUAGE plpgsql AS $$
+DECLARE
+    neighbours uuid[];
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM hub_sessions_these(p_hub, p_touched) s LEFT JOIN unnest(p_before) b USING (key)
+        WHERE (b.seat, b.begins_at) IS DISTINCT FROM (s.seat, s.begins_at))
+    THEN
+        RETURN '{}';
+    END IF;
+    neighbours := ARRAY(
+        SELECT DISTINCT n.key
+        FROM (
+            SELECT s.seat, s.begins_at FROM hub_sessions_these(p_hub, p_touched) s
+            UNION
+            SELECT b.seat, b.begins_at FROM unnest(p_before) b
+        ) place
+        CROSS JOIN LATERAL (
+            SELECT s.key, s.stopped_at, s.superseded_at FROM hub_sessions_session s
+            WHERE s.hub_id = p_hub AND s.seat = place.seat AND s.begins_at = (
+                SELECT max(o.begins_at) FROM hub_sessions_session o
+                WHERE o.hub_id = p_hub AND o.seat = place.seat AND o.begins_at < place.begins_at)
+            OFFSET 0
+        ) n
+        WHERE n.key <> ALL (p_touched) AND (
+            coalesce(n.stopped_at, 'infinity') > place.begins_at OR n.superseded_at IS NOT NULL)
+    );
+    IF neighbours <> '{}' THEN
+        PERFORM hub_sessions_apply(p_hub, neighbours, p_at);
+    END IF;
+    RETURN neighbours;
+END $$;

@@ -1,0 +1,22 @@
+from sessions.models.charges import Charge, StaleDay
+from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
+from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
+from sessions.models.records import Session
+from sessions.models.storage import StorageSample
+
+__all__ = [
+    "Alert",
+    "Charge",
+    "Hub",
+    "HubEvent",
+    "HubSecret",
+    "HubUserName",
+    "Image",
+    "QuarantinedEvent",
+    "Session",
+    "Size",
+    "Snapshot",
+    "SnapshotPart",
+    "StaleDay",
+    "StorageSample",
+]

@@ -1,0 +1,47 @@
+"""The steps of a session in words, computed from its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sessions.models import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened; `seq` is the cursor behind it."""
+
+    seq: int
+    at: datetime
+    message: str
+
+
+def progress(session: Session, *, at: datetime, after: int = 0) -> list[Step]:
+    """The steps behind the cursor so far, in their order."""
+    steps = [
+        (session.granted_at, f"Granted: {session.size or 'a server'}, {_payer(session)}"),
+        (session.requested_at, "The hub starts the server"),
+        (session.ready_at, "The server is ready"),
+        (session.stop_requested_at, "Asked to stop"),
+        _end(session, at),
+    ]
+    return [
+        Step(seq, moment, message)
+        for seq, (moment, message) in enumerate(steps, start=1)
+        if moment is not None and seq > after
+    ]
+
+
+def _payer(session: Session) -> str:
+    return f"charged to {session.group.name}" if session.group else "charged to nobody yet"
+
+
+def _end(session: Session, at: datetime) -> tuple[datetime | None, str]:
+    if session.ended_at is not None:
+        word = "ended" if session.ready_at else "failed to start"
+        reason = session.message or session.end_reason or session.get_end_source_display()
+        return session.ended_at, f"The server {word}: {reason}"
+    if session.state(at=at) == Session.State.FAILED:
+        return session.lease_until, session.message or "The server did not become ready in time"
+    return None, ""

@@ -1,0 +1,170 @@
+"""Why somebody cannot start a session, in words made for that person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lsp_portal.lib import display
+from quotas.admission import Balance, Limits
+from quotas.vocabulary import core_hours
+from sessions.catalogue import Entry, GroupChoice, Person, SizeChoice, Storage
+from sessions.models import Hub
+
+TITLES = {
+    "unknown_user": "The portal does not know this person",
+    "not_registered": "The account is not approved",
+    "not_a_member": "Not a member of the group",
+    "missing_field": "A choice is missing",
+    "unknown_image": "There is no such image",
+    "unknown_size": "There is no such size",
+    "group_closed": "The group is closed",
+    "maintenance": "The hub is under maintenance",
+    "image_not_allowed": "The image is not open to the group",
+    "size_not_allowed": "The size is not open to the group",
+    "too_many_sessions": "Too many sessions",
+    "storage_full": "The storage is full",
+    "quota_exhausted": "The compute quota is used up",
+    "conflict": "The session was granted with other content",
+    "ended": "The session has ended",
+}
+
+
+@dataclass
+class LaunchRefused(Exception):  # noqa: N818 - a decision, not a fault
+    """The portal does not grant a session. `facts` are further fields of the answer."""
+
+    code: str
+    detail: str
+    status: int = 403
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.detail
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.code]
+
+
+def unknown_user(name: str) -> LaunchRefused:
+    detail = f"The portal does not know “{name}”. Sign in to the portal once, then try again."
+    return LaunchRefused("unknown_user", detail, status=404)
+
+
+def not_registered(person: Person) -> LaunchRefused:
+    return LaunchRefused(
+        "not_registered",
+        f"The account “{person.username}” waits for approval or is switched off. "
+        "An administrator of the platform can approve it.",
+    )
+
+
+def not_a_member(person: Person, group: str | None) -> LaunchRefused:
+    if group is None:
+        detail = f"“{person.username}” is not a member of any group that could pay for a session."
+    else:
+        detail = f"“{person.username}” is not a member of a group “{group}”."
+    return LaunchRefused("not_a_member", f"{detail} Ask the PI of your group to add you.")
+
+
+def missing_choice(name: str, choices: Iterable[str]) -> LaunchRefused:
+    """400: the field was left out although there are several choices and no default, or none."""
+    offered = ", ".join(choices)
+    detail = f"Name one of these: {offered}." if offered else "None is open to your group here."
+    return LaunchRefused("missing_field", f"{name}: is missing. {detail}", status=400)
+
+
+def unknown_entry(kind: str, name: str | None, offered: Iterable[str]) -> LaunchRefused:
+    detail = f"{kind}: “{name}” does not exist. This hub offers: {', '.join(offered) or 'none'}."
+    return LaunchRefused(f"unknown_{kind}", detail, status=400)
+
+
+def group_closed(group: GroupChoice) -> LaunchRefused:
+    detail = f"The group “{group.title}” is closed. Choose another group."
+    return LaunchRefused("group_closed", detail)
+
+
+def maintenance(hub: Hub) -> LaunchRefused:
+    return LaunchRefused("maintenance", hub.maintenance)
+
+
+def entry_not_allowed(
+    kind: str, title: str, group: GroupChoice, open_entries: Iterable[Entry]
+) -> LaunchRefused:
+    offered = ", ".join(entry.title for entry in open_entries)
+    choices = f" You may choose: {offered}." if offered else ""
+    return LaunchRefused(
+        f"{kind}_not_allowed",
+        f"The {kind} “{title}” is not open to the group “{group.title}” at this hub.{choices}",
+    )
+
+
+def too_many_sessions(limit: int, used: int) -> LaunchRefused:
+    return LaunchRefused(
+        "too_many_sessions",
+        f"You have {used} pending or running sessions; {limit} at once are allowed. "
+        "Stop one of them, then try again.",
+        facts={"limit": limit, "used": used},
+    )
+
+
+def storage_full(storage: Storage, owner: str) -> LaunchRefused:
+    return LaunchRefused(
+        "storage_full",
+        f"{owner} holds {display.byte_size(storage.used_bytes)} and may hold "
+        f"{display.byte_size(storage.limit_bytes)} ({storage.mount}). "
+        "Remove files or ask for more space.",
+        facts={"limit": storage.limit_bytes, "used": storage.used_bytes},
+    )
+
+
+def quota_exhausted(
+    group: GroupChoice, size: SizeChoice, hold: int, balance: Balance, fits: list[SizeChoice]
+) -> LaunchRefused:
+    limits = balance.limits
+    if limits is None:
+        raise ValueError("a quota that does not exist cannot be exhausted")
+    return LaunchRefused(
+        "quota_exhausted",
+        f"{_balance_words(group, balance, limits)} {_hold_words(size, hold)} {_fit_words(fits)} "
+        f"The count begins anew on {_day(limits.resets_at)}.",
+        facts=quota_facts(balance) | {"fits": [fit.name for fit in fits]},
+    )
+
+
+def quota_facts(balance: Balance) -> dict[str, Any]:
+    """The fields of the answer that say how a quota stands; all None without one."""
+    limits = balance.limits
+    return {
+        "limit": None if limits is None else str(core_hours(limits.millicore_seconds)),
+        "used": str(core_hours(balance.used)),
+        "held": str(core_hours(balance.held)),
+        "resets_at": None if limits is None else f"{limits.resets_at:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+def _balance_words(group: GroupChoice, balance: Balance, limits: Limits) -> str:
+    used, held, limit = map(
+        display.core_hours, (balance.used, balance.held, limits.millicore_seconds)
+    )
+    return (
+        f"The group “{group.title}” has used {used} of its {limit} core-hours, "
+        f"and its pending and running sessions hold {held} more."
+    )
+
+
+def _hold_words(size: SizeChoice, hold: int) -> str:
+    return f"{size.title} needs {display.core_hours(hold)} to start."
+
+
+def _fit_words(fits: list[SizeChoice]) -> str:
+    if not fits:
+        return "No size fits any more."
+    return f"What still fits: {', '.join(size.title for size in fits)}."
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%B %Y}"

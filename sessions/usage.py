@@ -1,0 +1,110 @@
+"""The one place of the formula: what charges take of a window of time.
+
+A charge counts with the seconds by which [started, ended or `at`) overlaps [start, end), times its
+resources, times its sign. Borders are floored to whole seconds, so that adjoining windows add up
+to the last digit. The SQL pieces are shared with everything else that sums charges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import Group
+from quotas.vocabulary import Usage
+
+# Charges longer than this are few and have an index of their own (`charge_long`).
+LONG = "interval '1 day'"
+
+
+def seconds(start: str, end: str, at: str = "%(at)s") -> str:
+    """SQL for the seconds of the charge `c` within [start, end); an open one ends `at`."""
+    return (
+        f"greatest(0, floor(date_part('epoch', least(coalesce(c.ended_at, {at}), {end})))::bigint"
+        f" - floor(date_part('epoch', greatest(c.started_at, {start})))::bigint)"
+    )
+
+
+def sums(seconds: str) -> str:
+    """SQL for the three sums over charges `c`. The columns are called as the fields of `Usage`."""
+    return (
+        f"coalesce(sum(c.sign * {seconds} * c.cpu_millicores), 0) AS millicore_seconds,"
+        f" coalesce(sum(c.sign * {seconds} * c.memory_mib), 0) AS mib_seconds,"
+        f" coalesce(sum(c.sign * {seconds} * c.gpus), 0) AS gpu_seconds"
+    )
+
+
+def amounts(start: str, end: str) -> str:
+    """SQL for the three sums over charges `c`, clipped to [start, end); open ones end %(at)s."""
+    return sums(seconds(start, end))
+
+
+# The three sums over charges `c` from end to end; open ones end %(at)s. A hub may claim that two
+# thousand years were spent on two million cores: more than a bigint holds.
+WHOLE = sums(seconds("'-infinity'", "'infinity'") + "::numeric")
+
+
+def longest(group: str) -> str:
+    """SQL for an upper bound of the length of the closed charges for which `group` holds.
+
+    `group` is a condition on `l.group_id`. With the bound, the charges of a window are one stretch
+    of the index on group and start, however old the group is.
+    """
+    return (
+        f"greatest({LONG}, (SELECT max(l.ended_at - l.started_at) FROM hub_sessions_charge l"
+        f" WHERE {group} AND l.ended_at - l.started_at > {LONG}))"
+    )
+
+
+USED = f"""
+SELECT {amounts("%(start)s", "%(end)s")}
+FROM (
+    SELECT * FROM hub_sessions_charge
+    WHERE group_id = %(group)s AND ended_at > %(start)s AND started_at < %(end)s
+      AND started_at > %(start)s - {longest("l.group_id = %(group)s")}
+    UNION ALL
+    SELECT * FROM hub_sessions_charge
+    WHERE group_id = %(group)s AND ended_at IS NULL AND started_at < %(end)s
+) c
+"""
+
+OF_SESSIONS = f"""
+SELECT c.session_id, {sums(seconds("%(start)s", "%(end)s") + "::numeric")}
+FROM hub_sessions_charge c
+WHERE c.session_id = ANY(%(sessions)s)
+GROUP BY c.session_id
+"""
+
+EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def used(*, group: Group, start: datetime, end: datetime, at: datetime) -> Usage:
+    """What the group used in [start, end), running charges counted up to `at`. Exact integers."""
+    with connection.cursor() as cursor:
+        cursor.execute(USED, {"group": group.pk, "start": start, "end": end, "at": at})
+        return usage(cursor.fetchone())
+
+
+def session_usage(
+    numbers: Sequence[int], *, at: datetime, window: tuple[datetime, datetime] = EVER
+) -> dict[int, Usage]:
+    """What each session used within the window, counted up to `at` while it runs."""
+    found = dict.fromkeys(numbers, Usage())
+    parameters: dict[str, Any] = {
+        "sessions": list(found),
+        "start": window[0],
+        "end": window[1],
+        "at": at,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(OF_SESSIONS, parameters)
+        found.update((number, usage(row)) for number, *row in cursor.fetchall())
+    return found
+
+
+def usage(row: Sequence[Any]) -> Usage:
+    """The three sums as PostgreSQL gives them (numeric) as exact integers."""
+    return Usage(*map(int, row))
