@@ -1,0 +1,1 @@
+"""What is published: roll-ups, exports, charts and dashboards."""

@@ -1,0 +1,70 @@
+"""What was exported, to read only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.safestring import SafeString
+
+from accounting.models import ExportMark, ExportRun
+from lsp_portal.lib.admin import (
+    BigTableAdmin,
+    EvidenceAdmin,
+    list_link,
+    object_link,
+    page_link,
+    pretty_json,
+)
+from sessions.models import Session
+
+
+@admin.register(ExportRun)
+class ExportRunAdmin(EvidenceAdmin[ExportRun]):
+    list_display = ("started_at", "hub", "until", "state", "jobs", "directory")
+    list_filter = ("hub", "state")
+    list_select_related = ("hub",)
+    search_fields = ("directory",)
+    ordering = ("-started_at", "-pk")
+    fields = (
+        "hub", "started_at", "until", "settle_seconds", "state", "directory", "first_job_id",
+        "jobs", "marks", "sums",
+    )  # fmt: skip
+
+    @admin.display(description="lines")
+    def marks(self, run: ExportRun) -> SafeString:
+        """The run's marks; job ids are dense, and found by hub and id."""
+        ids = {"job_id__gte": run.first_job_id, "job_id__lt": run.first_job_id + run.jobs}
+        return list_link(ExportMark, f"{run.jobs} lines", hub__id__exact=run.hub_id, **ids)
+
+    @admin.display(description="summary")
+    def sums(self, run: ExportRun) -> SafeString:
+        return pretty_json(run.summary)
+
+
+@admin.register(ExportMark)
+class ExportMarkAdmin(BigTableAdmin[ExportMark]):
+    list_display = (
+        "job_id", "hub", "the_session", "user_name", "group_name", "started_at", "ended_at",
+        "cpus", "job_state",
+    )  # fmt: skip
+    list_filter = ("hub",)
+    list_select_related = ("hub",)
+    search_help_text = "Job id, or number of a session"
+    fields = (
+        "the_session", "the_run", "job_id", "user_name", "group_name", "started_at", "ended_at",
+        "cpu_millicores", "cpus", "job_state", "line",
+    )  # fmt: skip
+
+    def found(self, term: str) -> Q:
+        if not term.isdecimal() or len(term) > 18:
+            return Q(pk__in=[])
+        hubs = list(ExportRun.objects.order_by().values_list("hub", flat=True).distinct())
+        return Q(pk=int(term)) | Q(hub__in=hubs, job_id=int(term))
+
+    @admin.display(description="session")
+    def the_session(self, mark: ExportMark) -> SafeString:
+        return page_link(Session, mark.session_id, mark.session_id)
+
+    @admin.display(description="run")
+    def the_run(self, mark: ExportMark) -> SafeString | str:
+        return object_link(mark.run)

@@ -1,0 +1,1 @@
+"""Proof from scratch that everything published follows from what hubs reported."""

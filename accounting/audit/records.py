@@ -1,0 +1,124 @@
+"""Records follow from events, charges from records, and nobody sits twice on one seat.
+
+Written once more, set-based and apart from the SQL that keeps the records, so that a mistake in
+either shows.
+"""
+
+from __future__ import annotations
+
+from accounting.audit.checks import Check
+
+# What the events of every session say, and what that makes of its times. The window looks back in
+# falling order: a frame that only grows is summed up once, one that shrinks for every row.
+DERIVED = """
+WITH earliest AS MATERIALIZED (
+    SELECT hub_id, session AS key,
+           min(time) FILTER (WHERE type = 'session.requested') AS requested_at,
+           min(time) FILTER (WHERE type = 'session.ready') AS ready_at
+    FROM hub_sessions_hubevent WHERE session IS NOT NULL
+    GROUP BY hub_id, session
+), stops AS (
+    SELECT f.hub_id, f.key,
+           coalesce(min(e.time) FILTER (WHERE e.time >= f.ready_at), min(e.time)) AS stopped_at
+    FROM earliest f JOIN hub_sessions_hubevent e ON e.hub_id = f.hub_id AND e.session = f.key
+    WHERE e.type IN ('session.stopped', 'session.failed')
+    GROUP BY f.hub_id, f.key
+), sitting AS (
+    SELECT DISTINCT ON (hub_id, session) hub_id, session AS key, user_name, server
+    FROM hub_sessions_hubevent WHERE session IS NOT NULL
+    ORDER BY hub_id, session, type <> 'session.requested', type <> 'session.ready', time, event_id
+), followed AS (
+    SELECT f.*, t.stopped_at, p.user_name, p.server, min(least(f.requested_at, f.ready_at)) OVER (
+               PARTITION BY f.hub_id, p.user_name, p.server
+               ORDER BY least(f.requested_at, f.ready_at) DESC
+               RANGE BETWEEN UNBOUNDED PRECEDING AND '1 second' PRECEDING) AS next_at
+    FROM earliest f JOIN sitting p USING (hub_id, key) LEFT JOIN stops t USING (hub_id, key)
+), derived AS (
+    SELECT hub_id, key, requested_at, ready_at, stopped_at, user_name, server,
+           CASE WHEN least(requested_at, ready_at) IS NOT NULL
+                     AND next_at < coalesce(stopped_at, 'infinity')
+                THEN next_at END AS superseded_at
+    FROM followed
+)
+"""
+
+RECORDS = f"""
+{DERIVED}
+SELECT coalesce(s.number::text, 'none'), coalesce(s.key, d.key)::text,
+       concat_ws(', ', x.requested_at, x.ready_at, x.ended_at),
+       concat_ws(', ', s.requested_at, s.ready_at, s.ended_at)
+FROM derived d FULL JOIN hub_sessions_session s ON s.hub_id = d.hub_id AND s.key = d.key
+CROSS JOIN LATERAL (
+    SELECT d.requested_at, d.ready_at, d.stopped_at, d.superseded_at, CASE
+        WHEN least(d.stopped_at, d.superseded_at, s.absent_at) IS NOT NULL
+        THEN greatest(d.ready_at, least(d.stopped_at, d.superseded_at, s.absent_at)) END AS ended_at
+) x
+WHERE s.number IS NULL
+   OR (x.requested_at, x.ready_at, x.stopped_at, x.superseded_at, x.ended_at)
+      IS DISTINCT FROM (s.requested_at, s.ready_at, s.stopped_at, s.superseded_at, s.ended_at)
+   OR (d.key IS NOT NULL AND (d.user_name, d.server) IS DISTINCT FROM (s.user_name, s.server))
+ORDER BY s.number NULLS FIRST, d.key LIMIT 1
+"""
+
+SNAPSHOTS = """
+SELECT s.number::text, s.key::text, s.absent_at::text
+FROM hub_sessions_session s
+WHERE s.absent_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM hub_sessions_snapshot n
+    WHERE n.hub_id = s.hub_id AND n.is_complete AND n.time = s.absent_at AND n.time > s.ready_at)
+ORDER BY s.number LIMIT 1
+"""
+
+CHARGES = """
+SELECT s.number::text, s.key::text,
+       concat_ws(', ', s.user_id, s.group_id, s.ready_at, s.ended_at, s.cpu_millicores,
+                 coalesce(s.memory_mib, 0), coalesce(s.gpus, 0)),
+       concat_ws(', ', c.user_id, c.group_id, c.started_at, c.ended_at, c.cpu_millicores,
+                 c.memory_mib, c.gpus)
+FROM hub_sessions_session s
+LEFT JOIN hub_sessions_charge c ON c.session_id = s.number AND c.origin = 'notebook'
+WHERE CASE WHEN s.ready_at IS NULL OR s.cpu_millicores IS NULL THEN c.id IS NOT NULL
+      ELSE c.id IS NULL OR c.sign <> 1
+           OR (s.user_id, s.group_id, s.ready_at, s.ended_at, s.cpu_millicores,
+               coalesce(s.memory_mib, 0), coalesce(s.gpus, 0))
+              IS DISTINCT FROM (c.user_id, c.group_id, c.started_at, c.ended_at, c.cpu_millicores,
+                                c.memory_mib, c.gpus) END
+ORDER BY s.number LIMIT 1
+"""
+
+# Sessions that begin in one second are a tie that no rule breaks: both are charged.
+SEATS = """
+SELECT number::text, key::text, ready_at::text, others_end::text FROM (
+    SELECT s.number, s.key, s.ready_at, s.ended_at, max(
+        CASE WHEN s.ended_at > s.ready_at IS NOT FALSE THEN coalesce(s.ended_at, 'infinity') END
+    ) OVER (PARTITION BY s.hub_id, s.seat ORDER BY s.begins_at
+            RANGE BETWEEN UNBOUNDED PRECEDING AND '1 second' PRECEDING) AS others_end
+    FROM hub_sessions_session s WHERE s.ready_at IS NOT NULL AND s.seat IS NOT NULL
+) t
+WHERE others_end > ready_at AND (ended_at IS NULL OR ended_at > ready_at)
+ORDER BY number LIMIT 1
+"""
+
+CHECKS = (
+    Check(
+        "records follow from events",
+        RECORDS,
+        "session {0} ({1}): by its events requested, ready, ended {2}; recorded {3}",
+    ),
+    Check(
+        "inferred ends follow from snapshots",
+        SNAPSHOTS,
+        "session {0} ({1}): absent at {2}, when the hub listed nothing completely",
+    ),
+    Check(
+        "charges follow from records",
+        CHARGES,
+        "session {0} ({1}): person, group, start, end, millicores, MiB, GPUs should be {2};"
+        " charged {3}",
+    ),
+    Check(
+        "no seat is charged twice at once",
+        SEATS,
+        "session {0} ({1}) is ready at {2}, another session of the seat lasts until {3}",
+    ),
+)

@@ -1,0 +1,90 @@
+"""Sums over charges, days, people and groups are one sum."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+
+from accounting import usage
+from accounting.audit.checks import Check, DifferenceError
+from accounting.rollups import DAYS_OF_CHARGES
+from accounting.usage import Window
+from quotas.vocabulary import Usage
+from sessions.usage import EVER, WHOLE
+from sessions.usage import usage as as_usage
+
+USER_DAYS = f"""
+WITH stale AS (SELECT DISTINCT day, group_id FROM hub_sessions_staleday)
+SELECT coalesce(t.day, r.day)::text, coalesce(g.name, 'no group'), coalesce(u.username, 'nobody'),
+       concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
+       concat_ws(', ', r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+FROM ({DAYS_OF_CHARGES}) t
+FULL JOIN accounting_userday r
+    ON r.day = t.day AND coalesce(r.group_id, 0) = coalesce(t.group_id, 0)
+    AND coalesce(r.user_id, 0) = coalesce(t.user_id, 0)
+LEFT JOIN accounts_group g ON g.id = coalesce(t.group_id, r.group_id)
+LEFT JOIN accounts_user u ON u.id = coalesce(t.user_id, r.user_id)
+WHERE (t.millicore_seconds, t.mib_seconds, t.gpu_seconds)
+      IS DISTINCT FROM (r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+  AND NOT EXISTS (
+      SELECT FROM stale s WHERE s.day = coalesce(t.day, r.day)
+        AND coalesce(s.group_id, 0) = coalesce(t.group_id, r.group_id, 0))
+ORDER BY 1, 2, 3 LIMIT 1
+"""
+
+GROUP_DAYS = """
+SELECT coalesce(t.day, r.day)::text, coalesce(g.name, 'no group'),
+       concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
+       concat_ws(', ', r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+FROM (
+    SELECT day, group_id, sum(millicore_seconds) AS millicore_seconds,
+           sum(mib_seconds) AS mib_seconds, sum(gpu_seconds) AS gpu_seconds
+    FROM accounting_userday GROUP BY day, group_id
+) t
+FULL JOIN accounting_groupday r
+    ON r.day = t.day AND coalesce(r.group_id, 0) = coalesce(t.group_id, 0)
+LEFT JOIN accounts_group g ON g.id = coalesce(t.group_id, r.group_id)
+WHERE (coalesce(t.millicore_seconds, 0), coalesce(t.mib_seconds, 0), coalesce(t.gpu_seconds, 0))
+   <> (coalesce(r.millicore_seconds, 0), coalesce(r.mib_seconds, 0), coalesce(r.gpu_seconds, 0))
+ORDER BY 1, 2 LIMIT 1
+"""
+
+CHECKS = (
+    Check(
+        "days of people are the sum of their charges",
+        USER_DAYS,
+        "{0}, {1}, {2}: charges make {3} millicore-, MiB- and GPU-seconds, the roll-up has {4}",
+    ),
+    Check(
+        "days of groups are the sum of those of people",
+        GROUP_DAYS,
+        "{0}, {1}: people make {2} millicore-, MiB- and GPU-seconds, the roll-up has {3}",
+    ),
+)
+
+TOTAL = f"SELECT count(*), {WHOLE} FROM hub_sessions_charge c"
+
+
+def _shown(window: Window) -> dict[str, Usage]:
+    """The same sum as pages and files come to it."""
+    return {
+        "everything": usage.total(window),
+        "days": sum((row.usage for row in usage.by_day(window)), Usage()),
+        "people": sum((row.usage for row in usage.by_user(window)), Usage()),
+        "groups": sum((row.usage for row in usage.by_group(window)), Usage()),
+    }
+
+
+def charged(*, at: datetime) -> tuple[int, Usage]:
+    """The number of charges and their sum; DifferenceError where pages come to another."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOTAL, {"at": at})
+        count, *sums = cursor.fetchone()
+    total = as_usage(sums)
+    for name, shown in _shown(Window(*EVER, at)).items():
+        if shown != total:
+            raise DifferenceError(
+                f"Not so: the sum over {name} is that over charges. {shown} is not {total}."
+            )
+    return count, total

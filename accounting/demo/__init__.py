@@ -1,0 +1,1 @@
+"""An invented platform with six months of history, for trying the portal and for tests."""

@@ -1,0 +1,1 @@
+"""One file per receiver of exported usage."""

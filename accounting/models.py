@@ -1,0 +1,172 @@
+"""Roll-ups, which may be dropped and rebuilt, and export marks, which may not.
+
+Roll-ups are written by the million from charges, whose own foreign keys are checked; checking them
+again would cost more than summing.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Group, User
+from lsp_portal.lib import clock
+from sessions.models import Hub, Session
+
+
+class Amounts(models.Model):
+    """Exact sums of closed charges: resources times whole seconds."""
+
+    millicore_seconds = models.BigIntegerField(default=0)
+    mib_seconds = models.BigIntegerField(default=0)
+    gpu_seconds = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class GroupDay(Amounts):
+    """What the closed charges of a group (or of nobody) used on a UTC day."""
+
+    day = models.DateField()
+    group = models.ForeignKey(
+        Group,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["group", "day"], name="one_sum_per_group_and_day", nulls_distinct=False
+            ),
+        )
+        indexes = (models.Index(fields=["day", "group"], name="group_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.group or 'nobody'} on {self.day}"
+
+
+class UserDay(Amounts):
+    """What the closed charges of a person in a group used on a UTC day."""
+
+    day = models.DateField()
+    group = models.ForeignKey(
+        Group,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    user = models.ForeignKey(
+        User,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["group", "day", "user"],
+                name="one_sum_per_group_day_and_user",
+                nulls_distinct=False,
+            ),
+        )
+        indexes = (
+            models.Index(fields=["user", "day"], name="user_day"),
+            # Rows are written in the order of their days, for which a BRIN costs next to nothing.
+            BrinIndex(fields=["day"], pages_per_range=16, autosummarize=True, name="user_day_brin"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user or 'somebody'} in {self.group or 'no group'} on {self.day}"
+
+
+class ExportRun(models.Model):
+    """One run of an exporter for a hub: it claims sessions first and writes files afterwards."""
+
+    class State(models.TextChoices):
+        CLAIMED = "claimed", "claimed, not yet written"
+        WRITTEN = "written", "written"
+
+    hub = models.ForeignKey(Hub, on_delete=models.PROTECT, related_name="export_runs")
+    started_at = models.DateTimeField(default=clock.now)
+    until = models.DateTimeField(help_text="Sessions that ended before this were exported.")
+    settle_seconds = models.PositiveIntegerField(
+        default=0, help_text="How long before that a session had to have ended."
+    )
+    state = models.CharField(max_length=8, choices=State, default=State.CLAIMED)
+    directory = models.TextField()
+    first_job_id = models.PositiveBigIntegerField(default=1)
+    jobs = models.PositiveIntegerField(default=0, help_text="Lines; their job ids are dense.")
+    summary = models.JSONField(default=dict, help_text="The sums over the lines.")
+
+    class Meta:
+        ordering = ("-started_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=["claimed", "written"]), name="export_run_state_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"export of {self.hub} until {self.until:%Y-%m-%d %H:%M}"
+
+
+class ExportMark(models.Model):
+    """What was published of a session: exactly one row for each, never dropped or changed.
+
+    A million rows are claimed at once by a statement that reads the sessions, so there are no more
+    indexes than the rows need and no foreign key checks: run and hub are the claim's own, and the
+    session cannot go because its charge refers to it.
+    """
+
+    session = models.OneToOneField(
+        Session,
+        on_delete=models.PROTECT,
+        related_name="export_mark",
+        primary_key=True,
+        db_constraint=False,
+    )
+    hub = models.ForeignKey(
+        Hub, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    run = models.ForeignKey(
+        ExportRun,
+        on_delete=models.PROTECT,
+        related_name="marks",
+        db_index=False,
+        db_constraint=False,
+    )
+    job_id = models.PositiveIntegerField(help_text="The receiver's job id, dense per hub.")
+    user_name = models.CharField(max_length=30)
+    group_name = models.CharField(max_length=30)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    cpu_millicores = models.PositiveIntegerField()
+    cpus = models.PositiveIntegerField(help_text="Whole CPUs, as the receiver wants them.")
+    job_state = models.CharField(max_length=13)
+    line = models.TextField(help_text="The line as it was published.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["hub", "job_id"], name="job_id_is_used_once"),
+            models.CheckConstraint(
+                condition=Q(ended_at__gte=F("started_at")), name="exported_end_is_after_start"
+            ),
+            models.CheckConstraint(
+                condition=Q(job_id__gte=1, job_id__lte=2147483647),
+                name="job_id_fits_the_receiver",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} of {self.hub_id}"

@@ -1,0 +1,42 @@
+"""Who ended a session and why, in words for people."""
+
+from __future__ import annotations
+
+from sessions.models import Session
+
+REASONS = {
+    "user": "stopped by its user",
+    "admin": "stopped by an administrator",
+    "culled": "stopped because it was idle",
+    "quota": "stopped because the quota was used up",
+    "crashed": "crashed",
+    "oom": "ran out of memory",
+    "evicted": "evicted from its node",
+    "hub": "stopped by the hub",
+    "unknown": "ended for an unknown reason",
+}
+
+SOURCES: dict[str, str] = {
+    Session.EndSource.STOP: "ended, no reason given",
+    Session.EndSource.SUPERSEDED: "ended unseen: its user's next server took its place",
+    Session.EndSource.SNAPSHOT: "ended unseen: the hub had it no longer",
+    Session.EndSource.LEASE: "did not become ready in time",
+}
+
+
+def words(session: Session, state: Session.State) -> str:
+    """A phrase that goes on after “the server”; empty for a session that has not ended."""
+    if state not in (Session.State.ENDED, Session.State.FAILED):
+        return ""
+    if session.ended_at is None:
+        return session.message or SOURCES[Session.EndSource.LEASE]
+    if session.message and session.end_reason in ("", "unknown"):
+        return session.message
+    phrase = _reason(session)
+    return f"{phrase}: {session.message}" if session.message else phrase
+
+
+def _reason(session: Session) -> str:
+    if session.end_source != Session.EndSource.STOP or not session.end_reason:
+        return SOURCES[session.end_source]
+    return REASONS.get(session.end_reason, session.end_reason)

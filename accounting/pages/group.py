@@ -1,0 +1,189 @@
+"""What the page of a group shows: its usage in a window, against its quotas."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from accounting import charts, usage
+from accounting.usage import DayUserUsage, Named, Window
+from accounts.models import Group, Membership
+from lsp_portal.lib.display import QuotaBar, compute_quota_bar, storage_quota_bar
+from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
+from quotas.vocabulary import Usage, core_hours, millicore_seconds
+from sessions.models import Session, StorageSample
+
+MEMBER_COLUMNS = ("user", "name", "role", "core_hours", "percent")
+DAY_COLUMNS = ("day", "user", "name", "core_hours")
+
+MODE_WORDS: dict[str, str] = {
+    ComputeQuota.Mode.NOMINAL: "What is used beyond it is counted, nothing is refused.",
+    ComputeQuota.Mode.SOFT: "Once it is used up, new sessions are refused.",
+    ComputeQuota.Mode.HARD: "Once it is used up, new sessions are refused and running ones stop.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A person's part of the group's usage; without a role, the person has left the group."""
+
+    user: Named | None
+    role: str
+    usage: Usage
+    percent: Decimal
+
+    def cells(self) -> list[str]:
+        """The row as CSV has it, in the order of `MEMBER_COLUMNS`."""
+        used = core_hours(self.usage.millicore_seconds)
+        return [*_names(self.user), self.role, str(used), str(self.percent)]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Everything on a group's page but its sessions; all sums come from one reading."""
+
+    total: Usage
+    members: list[MemberRow]
+    leaders: list[str]
+    figure: dict[str, Any]
+    compute: QuotaBar | None
+    mode: str
+    storage: QuotaBar
+    storage_measured_at: datetime | None
+    running: int
+    is_closed: bool
+
+
+def dashboard(group: Group, window: Window, period: AllocationPeriod | None) -> Dashboard:
+    """The group in the window; quotas where the window is an allocation period."""
+    days = usage.by_day_and_user(window, group=group)
+    used = _by_person(days)
+    total = sum((amount for _, amount in used.values()), Usage())
+    ever = _memberships(group)
+    valid = [member for member in ever if member.is_valid(at=window.at)]
+    quota = _quota(group, period)
+    samples = list(StorageSample.objects.filter(group=group).newest())
+    return Dashboard(
+        total=total,
+        members=_members(valid, used, total),
+        leaders=_leaders(valid),
+        figure=charts.core_hours_per_day(_days(window), days, ranks=_ranks(ever)),
+        compute=_compute_bar(group, quota, total, at=window.at),
+        mode=MODE_WORDS[quota.mode] if quota else "",
+        storage=_storage_bar(group, samples, at=window.at),
+        storage_measured_at=min((sample.taken_at for sample in samples), default=None),
+        running=running(group, at=window.at),
+        is_closed=group.is_closed(at=window.at),
+    )
+
+
+def running(group: Group, *, at: datetime) -> int:
+    """How many sessions of the group run at this moment."""
+    return Session.objects.open().filter(group=group).running(at=at).count()
+
+
+def member_rows(group: Group, window: Window) -> list[MemberRow]:
+    """The table by member, as on the page."""
+    used = _by_person(usage.by_day_and_user(window, group=group))
+    valid = [member for member in _memberships(group) if member.is_valid(at=window.at)]
+    return _members(valid, used, sum((amount for _, amount in used.values()), Usage()))
+
+
+def day_cells(group: Group, window: Window) -> Iterator[list[str]]:
+    """What the chart draws, in the order of `DAY_COLUMNS`: a row for each day and person."""
+    for row in usage.by_day_and_user(window, group=group):
+        used = core_hours(row.usage.millicore_seconds)
+        yield [row.day.isoformat(), *_names(row.user), str(used)]
+
+
+def _memberships(group: Group) -> list[Membership]:
+    """Those of all times, in the order in which they were given."""
+    return list(Membership.objects.filter(group=group).select_related("user").order_by("pk"))
+
+
+def _by_person(days: Sequence[DayUserUsage]) -> dict[int | None, tuple[Named | None, Usage]]:
+    """The sums of the days, by the id of the person."""
+    people: dict[int | None, Named | None] = {}
+    sums: dict[int | None, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in days:
+        key = row.user.pk if row.user else None
+        people[key] = row.user
+        added = sums[key]
+        added[0] += row.usage.millicore_seconds
+        added[1] += row.usage.mib_seconds
+        added[2] += row.usage.gpu_seconds
+    return {key: (person, Usage(*sums[key])) for key, person in people.items()}
+
+
+def _members(
+    valid: Sequence[Membership], used: dict[int | None, tuple[Named | None, Usage]], total: Usage
+) -> list[MemberRow]:
+    roles = {member.user.pk: str(member.get_role_display()) for member in valid}
+    rows = [
+        MemberRow(person, roles.get(key or 0, ""), amount, _percent(amount, total))
+        for key, (person, amount) in used.items()
+    ]
+    rows += [
+        MemberRow(_named(member), roles[member.user.pk], Usage(), Decimal("0.0"))
+        for member in valid
+        if member.user.pk not in used
+    ]
+    return sorted(rows, key=lambda row: (-row.usage.millicore_seconds, _names(row.user)))
+
+
+def _named(member: Membership) -> Named:
+    return Named(member.user.pk, member.user.username, member.user.title)
+
+
+def _leaders(valid: Sequence[Membership]) -> list[str]:
+    return sorted(member.user.title for member in valid if member.role == Membership.Role.PI)
+
+
+def _ranks(ever: Sequence[Membership]) -> dict[int, int]:
+    """The place of each person in the group, by id; who leaves keeps it."""
+    people = dict.fromkeys(member.user_id for member in ever)
+    return {user: place for place, user in enumerate(people)}
+
+
+def _names(user: Named | None) -> list[str]:
+    return [user.name, user.title] if user else ["", charts.UNKNOWN]
+
+
+def _percent(part: Usage, total: Usage) -> Decimal:
+    if not total.millicore_seconds:
+        return Decimal("0.0")
+    share = Decimal(100 * part.millicore_seconds) / total.millicore_seconds
+    return share.quantize(Decimal("0.1"))
+
+
+def _quota(group: Group, period: AllocationPeriod | None) -> ComputeQuota | None:
+    if period is None:
+        return None
+    return ComputeQuota.objects.select_related("period").filter(group=group, period=period).first()
+
+
+def _compute_bar(
+    group: Group, quota: ComputeQuota | None, total: Usage, *, at: datetime
+) -> QuotaBar | None:
+    if quota is None:
+        return None
+    is_current = quota.period.starts_at <= at < quota.period.ends_at
+    held = Session.objects.filter(group=group).holding(at=at).hold() if is_current else 0
+    limit = millicore_seconds(quota.core_hours)
+    return compute_quota_bar(total.millicore_seconds, limit, held=held)
+
+
+def _storage_bar(group: Group, samples: list[StorageSample], *, at: datetime) -> QuotaBar:
+    quota = StorageQuota.objects.of(group, at=at).first()
+    used = sum(sample.used_bytes for sample in samples)
+    return storage_quota_bar(used, quota.limit_bytes if quota else None)
+
+
+def _days(window: Window) -> list[date]:
+    """The days of the chart: those to come are left out."""
+    today = window.at.astimezone(UTC).date()
+    return [day for day in window.days if day <= today]

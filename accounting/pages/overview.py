@@ -1,0 +1,147 @@
+"""What administrators see: the use of the whole service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.paginator import Page, Paginator
+
+from accounting import usage
+from accounting.usage import Named, Window
+from accounts.models import Group, User
+from lsp_portal.lib.display import QuotaBar, compute_quota_bar
+from quotas.models import AllocationPeriod, ComputeQuota
+from quotas.vocabulary import Usage, core_hours, millicore_seconds
+from sessions import storage
+from sessions.models import Session
+
+ROWS = 25
+COLUMNS = ("name", "title", "core_hours", "storage_bytes")
+GROUP_COLUMNS = (*COLUMNS, "quota_core_hours")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A group or a person with its usage; without a name what belongs to none that is known.
+
+    `storage` in bytes, None where it was never measured; `quota` in millicore-seconds, None
+    without one, or where the window is not an allocation period.
+    """
+
+    named: Named | None
+    usage: Usage
+    storage: int | None
+    quota: int | None = None
+
+    def cells(self) -> list[str]:
+        """The line as CSV has it, in the order of `COLUMNS`."""
+        name, title = (self.named.name, self.named.title) if self.named else ("", "unattributed")
+        stored = "" if self.storage is None else str(self.storage)
+        return [name, title, str(core_hours(self.usage.millicore_seconds)), stored]
+
+    def group_cells(self) -> list[str]:
+        """The same with the quota, in the order of `GROUP_COLUMNS`."""
+        return [*self.cells(), "" if self.quota is None else str(core_hours(self.quota))]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes that are stored now, as they were measured last."""
+
+    of_groups: int
+    of_users: int
+
+    @property
+    def total(self) -> int:
+        return self.of_groups + self.of_users
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Usage by group and by person: two views of the same total."""
+
+    groups: Page[Line]
+    users: Page[Line]
+    total: Usage
+    awarded: QuotaBar | None
+    storage: Stored
+    running: int
+    pending: int
+    unattributed: int
+
+
+def overview(
+    window: Window, period: AllocationPeriod | None, *, search: str, groups: str, users: str
+) -> Overview:
+    """The whole service in the window, with the pages of lines that are asked for.
+
+    Storage, running, pending and unattributed sessions are those of now.
+    """
+    of_groups, of_users = group_lines(window, period), user_lines(window)
+    total = sum((line.usage for line in of_groups), Usage())
+    return Overview(
+        groups=Paginator(_found(of_groups, search), ROWS).get_page(groups),
+        users=Paginator(_found(of_users, search), ROWS).get_page(users),
+        total=total,
+        awarded=_awarded_bar(total, of_groups) if period else None,
+        storage=Stored(_stored(of_groups), _stored(of_users)),
+        running=Session.objects.open().running(at=window.at).count(),
+        pending=Session.objects.pending(at=window.at).count(),
+        unattributed=Session.objects.unattributed().count(),
+    )
+
+
+def group_lines(window: Window, period: AllocationPeriod | None) -> list[Line]:
+    """Every group with usage in the window, storage now, or a quota in the period, most first."""
+    used = {_key(row.group): (row.group, row.usage) for row in usage.by_group(window)}
+    stored, quotas = storage.by_group(), _quotas(period)
+    for group in Group.objects.filter(pk__in=(stored.keys() | quotas.keys()) - used.keys()):
+        used[group.pk] = (Named(group.pk, group.name, group.title), Usage())
+    return _most_first(
+        [Line(named, sums, stored.get(pk), quotas.get(pk)) for pk, (named, sums) in used.items()]
+    )
+
+
+def user_lines(window: Window) -> list[Line]:
+    """Every person with usage in the window, or with a home that was measured, most first."""
+    used = {_key(row.user): (row.user, row.usage) for row in usage.by_user(window)}
+    stored = storage.by_user()
+    for user in User.objects.filter(pk__in=stored.keys() - used.keys()):
+        used[user.pk] = (Named(user.pk, user.username, user.title), Usage())
+    return _most_first([Line(named, sums, stored.get(pk)) for pk, (named, sums) in used.items()])
+
+
+def _key(named: Named | None) -> int | None:
+    return named.pk if named else None
+
+
+def _quotas(period: AllocationPeriod | None) -> dict[int | None, int]:
+    quotas = ComputeQuota.objects.filter(period=period) if period else ()
+    return {quota.group_id: millicore_seconds(quota.core_hours) for quota in quotas}
+
+
+def _awarded_bar(total: Usage, lines: list[Line]) -> QuotaBar:
+    awarded = sum(line.quota or 0 for line in lines)
+    return compute_quota_bar(total.millicore_seconds, awarded or None)
+
+
+def _stored(lines: list[Line]) -> int:
+    return sum(line.storage or 0 for line in lines)
+
+
+def _most_first(lines: list[Line]) -> list[Line]:
+    return sorted(
+        lines,
+        key=lambda line: (-line.usage.millicore_seconds, line.named.name if line.named else ""),
+    )
+
+
+def _found(lines: list[Line], search: str) -> list[Line]:
+    word = search.strip().lower()
+    if not word:
+        return lines
+    return [
+        line
+        for line in lines
+        if line.named and word in f"{line.named.name} {line.named.title}".lower()
+    ]

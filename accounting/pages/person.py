@@ -1,0 +1,44 @@
+"""What people see of their own sessions and usage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accounting import usage
+from accounting.pages import session_list
+from accounting.pages.session_list import Row
+from accounting.usage import GroupUsage, Window
+from accounts.models import User
+from lsp_portal.lib.display import QuotaBar, storage_quota_bar
+from quotas.vocabulary import Usage
+from sessions.models import Session, StorageSample
+
+MOST_AT_ONCE = 50
+"""More servers than anybody has at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class MyUsage:
+    """One's usage in a window, by the group that paid (the parts add up), and one's files now."""
+
+    groups: list[GroupUsage]
+    total: Usage
+    storage: list[tuple[StorageSample, QuotaBar]]
+
+
+def my_usage(user: User, window: Window) -> MyUsage:
+    """The usage of one person by group, and the newest measurement of each mount."""
+    groups = usage.by_group(window, user=user)
+    samples = StorageSample.objects.filter(user=user).newest()
+    return MyUsage(
+        groups=groups,
+        total=sum((row.usage for row in groups), Usage()),
+        storage=[(row, storage_quota_bar(row.used_bytes, row.limit_bytes)) for row in samples],
+    )
+
+
+def my_servers(user: User, window: Window) -> list[Row]:
+    """The person's pending and running servers, newest first."""
+    holding = Session.objects.filter(user=user).holding(at=window.at)
+    newest = holding.newest_first().select_related("hub", "user", "group")
+    return session_list.rows(list(newest[:MOST_AT_ONCE]), window)

@@ -1,0 +1,13 @@
+"""Background work on sums. A task may be lost or run twice: stale days are rows, no messages."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from accounting import rollups
+
+
+@shared_task
+def refresh_rollups() -> int:
+    """Sum stale days again, unless another process is at it; the number of group-days done."""
+    return rollups.refresh_unless_busy()

@@ -1,0 +1,21 @@
+"""Addresses of the pages on usage."""
+
+from django.urls import path
+
+from accounting import views
+
+urlpatterns = [
+    path("my/", views.my_usage, name="my_usage"),
+    path("my/live", views.my_live, name="my_live"),
+    path("my/sessions.csv", views.my_sessions_csv, name="my_sessions_csv"),
+    path("groups/", views.groups, name="groups"),
+    path("groups/<str:name>/", views.group, name="group"),
+    path("groups/<str:name>/live", views.group_live, name="group_live"),
+    path("groups/<str:name>/members.csv", views.group_members_csv, name="group_members_csv"),
+    path("groups/<str:name>/days.csv", views.group_days_csv, name="group_days_csv"),
+    path("groups/<str:name>/sessions.csv", views.group_sessions_csv, name="group_sessions_csv"),
+    path("overview/", views.service_overview, name="overview"),
+    path("overview/groups.csv", views.usage_by_group_csv, name="usage_by_group_csv"),
+    path("overview/users.csv", views.usage_by_user_csv, name="usage_by_user_csv"),
+    path("overview/unattributed.csv", views.unattributed_csv, name="unattributed_csv"),
+]
