@@ -1,0 +1,154 @@
+"""The options form as HTML for JupyterHub's spawn page (Bootstrap 5 on both lines).
+
+Pure functions; everything that is not written here is escaped.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from html import escape
+
+from lsp_hub.options import Group, Image, LaunchOptions, Size, Wish, default_of
+
+# The page's own Start button could only be refused.
+HIDE_START = "<style>#spawn_form .feedback-container { display: none; }</style>\n"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One radio button: `note` stands beside it, `why_not` closes it."""
+
+    name: str
+    title: str
+    note: str
+    why_not: str
+
+
+def options_form(
+    options: LaunchOptions, *, last: Wish, idle_rule: str = "", notice: str = ""
+) -> str:
+    """The form; `last` is what was chosen before, `notice` a warning above it."""
+    if not options.open_groups():
+        return _nothing_open(options, notice)
+    groups = [_group_choice(group) for group in options.groups]
+    images = [_image_choice(image, options) for image in options.images]
+    sizes = [_size_choice(size, options) for size in options.sizes]
+    return "".join(
+        (
+            _notice(notice),
+            _fieldset("image", "Image", images, [last.image, default_of(options.images)]),
+            _fieldset("size", "Size", sizes, [last.size, default_of(options.sizes)]),
+            _fieldset("group", "Group that pays", groups, [last.group, default_of(options.groups)]),
+            _rule(options.idle_rule or idle_rule),
+        )
+    )
+
+
+def closed_form(message: str) -> str:
+    """The page of somebody who can start nothing: it says why."""
+    return f"{HIDE_START}{_alert('danger', message)}"
+
+
+def _nothing_open(options: LaunchOptions, notice: str) -> str:
+    if not options.groups:
+        message = "You are in no group, so no server can be charged. Ask a PI to add you."
+        return _notice(notice) + closed_form(message)
+    reasons = "".join(
+        f"  <li>{escape(group.title)}: {escape(group.why_not or 'closed')}</li>\n"
+        for group in options.groups
+    )
+    message = "None of your groups can pay for a server now."
+    return f"{_notice(notice)}{closed_form(message)}<ul>\n{reasons}</ul>\n"
+
+
+def _group_choice(group: Group) -> Choice:
+    why_not = "" if group.allowed else group.why_not or "closed"
+    return Choice(group.name, group.title, _hours(group.remaining), why_not)
+
+
+def _image_choice(image: Image, options: LaunchOptions) -> Choice:
+    note, why_not = _by_group(_payers(image, options), options, "not open to your groups")
+    return Choice(image.name, image.title, note, image.why_not or why_not)
+
+
+def _size_choice(size: Size, options: LaunchOptions) -> Choice:
+    able = frozenset(g.name for g in options.groups if g.fits is None or size.name in g.fits)
+    missing = "not open to your groups" if not _payers(size, options) else "more than is left"
+    only, why_not = _by_group(_payers(size, options) & able, options, missing)
+    note = f"{_number(Decimal(size.cpu_millicores) / 1000)} CPU, {_memory(size.memory_mib)}"
+    note += f", {size.gpus} GPU" if size.gpus else ""
+    return Choice(
+        size.name, size.title, f"{note}; {only}" if only else note, size.why_not or why_not
+    )
+
+
+def _payers(choice: Image | Size, options: LaunchOptions) -> frozenset[str]:
+    """The open groups that may pay for a choice."""
+    usable = options.open_groups()
+    return usable if choice.groups is None else usable & choice.groups
+
+
+def _by_group(payers: frozenset[str], options: LaunchOptions, missing: str) -> tuple[str, str]:
+    """A note for a choice that only some of the open groups have, and why it is closed."""
+    if payers == options.open_groups():
+        return "", ""
+    titles = ", ".join(group.title for group in options.groups if group.name in payers)
+    return (f"only with {titles}", "") if titles else ("", missing)
+
+
+def _fieldset(field: str, legend: str, choices: list[Choice], preferred: list[str | None]) -> str:
+    open_names = [choice.name for choice in choices if not choice.why_not]
+    checked = next((name for name in [*preferred, *open_names] if name in open_names), None)
+    radios = "".join(_radio(field, choice, choice.name == checked) for choice in choices)
+    return (
+        f'<fieldset class="mb-4">\n<legend class="fs-5">{escape(legend)}</legend>\n'
+        f"{radios or _alert('warning', 'There is nothing to choose from.')}</fieldset>\n"
+    )
+
+
+def _radio(field: str, choice: Choice, checked: bool) -> str:
+    ident = escape(f"lsp-{field}-{choice.name}")
+    state = " disabled" if choice.why_not else " checked" if checked else ""
+    note = f"closed: {choice.why_not}" if choice.why_not else choice.note
+    described = f' aria-describedby="{ident}-note"' if note else ""
+    return (
+        '<div class="form-check">\n'
+        f'  <input class="form-check-input" type="radio" name="{field}" id="{ident}"'
+        f' value="{escape(choice.name)}" required{described}{state}>\n'
+        f'  <label class="form-check-label" for="{ident}">{escape(choice.title)}</label>\n'
+        + (
+            f'  <span class="text-body-secondary" id="{ident}-note">{escape(note)}</span>\n'
+            if note
+            else ""
+        )
+        + "</div>\n"
+    )
+
+
+def _hours(remaining: str | None) -> str:
+    if remaining is None:
+        return "no limit"
+    try:
+        return f"{_number(Decimal(remaining), places=1)} core-hours left"
+    except InvalidOperation:
+        return f"{remaining} core-hours left"
+
+
+def _memory(mib: int) -> str:
+    return f"{mib} MiB" if mib % 1024 else f"{mib // 1024} GiB"
+
+
+def _number(value: Decimal, places: int = 3) -> str:
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def _rule(rule: str) -> str:
+    return f'<p class="form-text">{escape(rule)}</p>\n' if rule else ""
+
+
+def _notice(text: str) -> str:
+    return _alert("warning", text) if text else ""
+
+
+def _alert(kind: str, text: str) -> str:
+    return f'<div class="alert alert-{kind}" role="alert">{escape(text)}</div>\n'
