@@ -1,0 +1,87 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+from accounts.models import Group, User
+from tests import factories
+from tests.cast import Cast, make_cast
+from tests.documents import Documents
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-test-data",
+        action="store_true",
+        help="write the files below tests/data anew from what the code produces",
+    )
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The test database, with what the migrations brought kept for every connection object.
+
+    Once Playwright's event loop runs, the thread has a second one, which would not know it.
+    """
+    contents = getattr(connection, "_test_serialized_contents", None)
+    if contents is not None:
+        setattr(DatabaseWrapper, "_test_serialized_contents", contents)  # noqa: B010 - not declared
+
+
+@pytest.fixture
+def documents(request: pytest.FixtureRequest) -> Documents:
+    return Documents(update=request.config.getoption("--update-test-data"))
+
+
+@pytest.fixture
+def transients(db: None) -> Group:
+    return factories.group("transients", title="Transients")
+
+
+@pytest.fixture
+def galaxies(db: None) -> Group:
+    return factories.group("galaxies", title="Galaxies")
+
+
+@pytest.fixture
+def solar_system(db: None) -> Group:
+    return factories.group("solar-system", title="Solar System")
+
+
+@pytest.fixture
+def alice(transients: Group) -> User:
+    """The PI of transients."""
+    person = factories.user("alice")
+    factories.membership(person, transients, "pi")
+    return person
+
+
+@pytest.fixture
+def bob(transients: Group, galaxies: Group) -> User:
+    """A member of transients and galaxies."""
+    person = factories.user("bob")
+    for group in (transients, galaxies):
+        factories.membership(person, group)
+    return person
+
+
+@pytest.fixture
+def charlie(solar_system: Group) -> User:
+    """The outsider: a member of solar-system only."""
+    person = factories.user("charlie")
+    factories.membership(person, solar_system)
+    return person
+
+
+@pytest.fixture
+def dora(db: None) -> User:
+    """The administrator."""
+    return factories.administrator("dora")
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()

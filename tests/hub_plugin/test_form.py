@@ -1,0 +1,119 @@
+"""The options form: whole documents, everything escaped."""
+
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from lsp_hub.form import closed_form, options_form
+from lsp_hub.options import LaunchOptions, Wish, parse_launch_options
+from tests.hub_plugin.stub_portal import OPTIONS
+
+Compare = Callable[[str, str], None]
+EVIL = '<script>alert("x")</script>\'&'
+
+
+class Page(HTMLParser):
+    """The tags and the inputs of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.inputs: list[dict[str, str | None]] = []
+        self.labelled: set[str | None] = set()
+        self.ids: list[str | None] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.add(tag)
+        if tag == "input":
+            self.inputs.append(found)
+        if tag == "label":
+            self.labelled.add(found["for"])
+        if "id" in found:
+            self.ids.append(found["id"])
+
+    def checked(self, field: str) -> list[str | None]:
+        return [i["value"] for i in self.inputs if i["name"] == field and "checked" in i]
+
+
+def options(**changes: Any) -> LaunchOptions:
+    return parse_launch_options({**OPTIONS, **changes})
+
+
+def test_the_form_of_a_person_with_choices(equals_file: Compare) -> None:
+    form = options_form(
+        options(), last=Wish(), idle_rule="Servers that are idle for an hour are stopped."
+    )
+    equals_file(form, "form.html")
+
+
+def test_the_form_while_the_portal_is_away_says_so(equals_file: Compare) -> None:
+    form = options_form(options(), last=Wish(size="tiny"), notice="The portal cannot be reached.")
+    equals_file(form, "form-away.html")
+
+
+def test_the_form_of_a_person_whose_groups_are_all_closed_says_why(equals_file: Compare) -> None:
+    closed = [{**OPTIONS["groups"][1], "default": True}]
+    equals_file(options_form(options(groups=closed), last=Wish()), "form-closed.html")
+
+
+def test_a_person_in_no_group_reads_what_to_do() -> None:
+    form = options_form(options(groups=[]), last=Wish())
+    assert "You are in no group" in form
+    assert Page(form).inputs == []
+
+
+def test_everything_that_comes_from_outside_is_escaped() -> None:
+    evil = {"name": EVIL, "title": EVIL, "why_not": EVIL}
+    groups = [OPTIONS["groups"][0] | {"title": EVIL}, OPTIONS["groups"][1] | evil]
+    form = options_form(
+        options(
+            groups=groups,
+            images=[{**evil, "why_not": None}],
+            sizes=[OPTIONS["sizes"][0] | evil],
+            idle_rule=EVIL,
+        ),
+        last=Wish(),
+        notice=EVIL,
+    )
+    for html in (form, closed_form(EVIL)):
+        assert "script" not in Page(html).tags
+        assert EVIL not in html
+
+
+def test_each_choice_has_a_label_and_an_id_of_its_own() -> None:
+    page = Page(options_form(options(), last=Wish()))
+    assert {i["id"] for i in page.inputs} == page.labelled
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_the_last_choice_comes_back_where_it_is_still_open() -> None:
+    page = Page(options_form(options(), last=Wish(size="tiny", group="galaxies", image="gone")))
+    assert page.checked("size") == ["tiny"]
+    assert page.checked("group") == ["transients"]
+    assert page.checked("image") == ["stable"]
+
+
+def test_a_size_for_which_too_little_is_left_is_closed() -> None:
+    groups = [OPTIONS["groups"][0] | {"fits": ["tiny"]}]
+    page = Page(options_form(options(groups=groups), last=Wish(size="small")))
+    assert page.checked("size") == ["tiny"]
+    assert [i["value"] for i in page.inputs if "disabled" in i] == ["weekly", "small"]
+
+
+@pytest.mark.parametrize(
+    ("remaining", "text"),
+    [
+        (None, "no limit"),
+        ("1234.560000", "1,234.6 core-hours left"),
+        ("0.000000", "0 core-hours left"),
+        ("-2.500000", "-2.5 core-hours left"),
+        ("many", "many core-hours left"),
+    ],
+)
+def test_what_is_left_is_shown_in_core_hours(remaining: str | None, text: str) -> None:
+    groups = [OPTIONS["groups"][0] | {"remaining_core_hours": remaining}]
+    assert text in options_form(options(groups=groups), last=Wish())

@@ -1,0 +1,61 @@
+"""The rules of the architecture, held by tests."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ["accounts", "quotas", "sessions", "accounting", "lsp_portal"]
+MODULE_LIMIT = 450  # lines; a module is split by topic at about 400
+
+
+def _settings_from_the_environment() -> set[str]:
+    tree = ast.parse((ROOT / "lsp_portal" / "settings.py").read_text())
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {
+        str(call.args[0].value)
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "env"
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def _documented_settings() -> set[str]:
+    return set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M))
+
+
+def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
+    assert _settings_from_the_environment() == _documented_settings()
+
+
+@pytest.mark.django_db
+def test_the_migrations_are_complete() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_no_module_outgrows_its_limit() -> None:
+    modules = [path for app in [*APPS, "tests"] for path in (ROOT / app).rglob("*.py")]
+    sizes = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in modules
+        if "migrations" not in path.parts
+    }
+    assert {name: size for name, size in sizes.items() if size > MODULE_LIMIT} == {}
+
+
+def test_the_requirements_name_no_index() -> None:
+    lists = [*ROOT.glob("requirements*.txt"), *ROOT.glob("requirements*.in")]
+    assert [
+        path.name for path in lists if re.search(r"://|--(extra-)?index", path.read_text())
+    ] == []
