@@ -20,6 +20,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright keeps an event loop running in the thread of the tests,
+    and asyncio.run refuses to work beside it.
+
+    A test that commits finds what the migrations brought, and leaves nothing else: one that did not
+    ask for it would leave rows that stand in the way of the next.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    for item in items:
+        if isinstance(item, pytest.Function) and commits(item):
+            item.fixturenames.append("django_db_serialized_rollback")
+
+
+def commits(item: pytest.Function) -> bool:
+    marker = item.get_closest_marker("django_db")
+    marked = marker is not None and marker.kwargs.get("transaction", False)
+    return marked or not {"live_server", "transactional_db"}.isdisjoint(item.fixturenames)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> None:
     """The test database, with what the migrations brought kept for every connection object.

@@ -176,7 +176,7 @@ def test_a_record_without_events_is_found(sender: Sender) -> None:
         run_audit()
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_all_is_read_under_one_snapshot() -> None:
     make_people()
     sender = make_sender()

@@ -21,7 +21,7 @@ from tests.accounting.cast import Cast
 from tests.accounting.rows import add_many
 from tests.accounting.test_export import jobs
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 KILLS = 20
 FORK = multiprocessing.get_context("fork")

@@ -45,7 +45,7 @@ def test_rebuild_says_what_it_did(cast: Cast) -> None:
     assert GroupDay.objects.get().millicore_seconds == 3 * 60 * 1500
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_no_change_is_lost_between_writers_refreshers_and_a_rebuild(cast: Cast) -> None:
     add_many(cast, WRITERS * 20)
     rollups.rebuild()

@@ -94,7 +94,7 @@ def test_strange_claims_are_kept_as_far_as_the_database_can() -> None:
     assert (user.email, len(user.first_name)) == ("", 150)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_people_who_come_at_once_with_one_name_all_get_one() -> None:
     def come(subject: str) -> None:
         arrive(subject, preferred_username="bob")

@@ -23,7 +23,7 @@ from tests.e2e.accessibility import violations
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
 ]
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

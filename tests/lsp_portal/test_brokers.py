@@ -20,7 +20,7 @@ PATIENCE = 40  # seconds for a worker to start and to do its first task
 
 
 @pytest.mark.parametrize("broker", BROKERS, ids=lambda address: urlsplit(address).scheme)
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_does_what_is_sent_through_the_broker(broker: str, tmp_path: Path) -> None:
     _skip_without(broker)
     with socket.socket() as closed:

@@ -59,7 +59,7 @@ def in_threads(work: Callable[[int], None], count: int = SENDERS) -> None:
             done.result()
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_8_senders_of_shuffled_repeated_events_leave_what_one_would_have_left(
     committed_sender: Sender,
 ) -> None:
@@ -92,7 +92,7 @@ def test_8_senders_of_shuffled_repeated_events_leave_what_one_would_have_left(
     assert not Alert.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_one_event_from_8_senders_at_once_is_accepted_once(committed_sender: Sender) -> None:
     event = committed_sender.ready(0)
     answers: list[dict[str, int]] = []
@@ -101,7 +101,7 @@ def test_one_event_from_8_senders_at_once_is_accepted_once(committed_sender: Sen
     assert sum(answer["duplicates"] for answer in answers) == SENDERS - 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_requests_that_gather_get_their_own_answers(committed_sender: Sender) -> None:
     contested = committed_sender.ready(0)
 
@@ -119,7 +119,7 @@ def test_requests_that_gather_get_their_own_answers(committed_sender: Sender) ->
     assert Alert.objects.filter(kind=Alert.Kind.CONFLICT).count() == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_sender_with_an_error_does_not_take_others_with_it(committed_sender: Sender) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -140,7 +140,7 @@ def test_a_sender_with_an_error_does_not_take_others_with_it(committed_sender: S
     assert codes == {number: 500 if number == 3 else 200 for number in range(SENDERS)}
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_grants_and_events_of_one_session_may_race(committed_sender: Sender) -> None:
     """The portal writes the grant while the events of the session are on their way."""
     hub: Hub = committed_sender.hub
@@ -164,7 +164,7 @@ def test_grants_and_events_of_one_session_may_race(committed_sender: Sender) -> 
     assert {s.image for s in Session.objects.all()} == {"base"}
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_without_a_database_a_sender_is_told_to_come_again(
     committed_sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from sessions.models import Session
 from sessions.refusals import LaunchRefused
 from tests.sessions.launch.platform import HOUR, NOW, Platform, make_platform, session_key
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
