@@ -73,8 +73,12 @@ def not_a_member(person: Person, group: str | None) -> LaunchRefused:
 def missing_choice(name: str, choices: Iterable[str]) -> LaunchRefused:
     """400: the field was left out although there are several choices and no default, or none."""
     offered = ", ".join(choices)
-    detail = f"Name one of these: {offered}." if offered else "None is open to your group here."
-    return LaunchRefused("missing_field", f"{name}: is missing. {detail}", status=400)
+    detail = (
+        f"{name}: is missing. Name one of these: {offered}."
+        if offered
+        else f"No {name} is open to your group here. An administrator of the platform can add one."
+    )
+    return LaunchRefused("missing_field", detail, status=400)
 
 
 def unknown_entry(kind: str, name: str | None, offered: Iterable[str]) -> LaunchRefused:

@@ -11,6 +11,8 @@ from tests import factories
 from tests.cast import Cast, make_cast
 from tests.documents import Documents
 
+COMMITS = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -31,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     for item in items:
         if isinstance(item, pytest.Function) and commits(item):
-            item.fixturenames.append("django_db_serialized_rollback")
+            item.add_marker(COMMITS, append=False)
 
 
 def commits(item: pytest.Function) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
+from playwright.sync_api import Playwright
 
 from tests.e2e.platform import Platform
 
@@ -28,6 +30,13 @@ def browser_type_launch_args() -> dict[str, Any]:
             "--disable-sync",
         ],
     }
+
+
+@pytest.fixture(scope="session")
+def playwright(playwright: Playwright) -> Iterator[Playwright]:
+    """Playwright; the connections opened beside its event loop are closed before the loop ends."""
+    yield playwright
+    connections.close_all()
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,8 @@ def test_no_page_breaks_the_content_policy(stage: Stage, browser: Browser) -> No
 def visits(stage: Stage, browser: Browser, **options: Any) -> Iterator[tuple[Page, str]]:
     """Every page, as somebody who may see it."""
     for name, paths in PAGES.items():
-        context = browser.new_context(**options)
+        # Colours that are still on their way from one scheme to the other are nobody's choice.
+        context = browser.new_context(reduced_motion="reduce", **options)
         if name != "nobody":
             context.add_cookies([stage.cookie(getattr(stage.cast, name))])
         for path in paths:

@@ -59,7 +59,8 @@ def test_a_member_who_left_after_the_grant_is_still_charged_to_the_group(
     grant(platform)
     Membership.objects.filter(user=platform.bob).update(valid_to=NOW)
     with time_machine.travel(NOW + LATER, tick=False):
-        sender.take_in([sender.requested(1, checked=True), sender.ready(60)])
+        wish = sender.requested(1, group="no-such-group", checked=True)
+        sender.take_in([wish, sender.ready(60)])
     assert Charge.objects.get().group == platform.transients
 
 
@@ -74,7 +75,8 @@ def test_resources_come_from_the_grant_where_events_name_none(
 
 def test_events_before_the_grant_are_joined_by_it(platform: Platform, sender: Sender) -> None:
     with time_machine.travel(NOW + LATER, tick=False):
-        sender.take_in([sender.requested(1, group="no-such-group"), sender.ready(60)])
+        wish = sender.requested(1, group="no-such-group", checked=True)
+        sender.take_in([wish, sender.ready(60)])
     assert Charge.objects.get().group is None
     granted = grant(platform, seconds=61)
     charge = Charge.objects.get()

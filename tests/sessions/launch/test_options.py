@@ -116,7 +116,7 @@ def test_too_many_sessions_are_told_beforehand(platform: Platform) -> None:
 
 def test_a_hub_that_offers_nothing_says_so(platform: Platform) -> None:
     platform.hub.sizes.clear()
-    assert "None is open" in group(platform)["why_not"]
+    assert "No size is open" in group(platform)["why_not"]
 
 
 def test_only_groups_of_now_are_listed(platform: Platform) -> None:
