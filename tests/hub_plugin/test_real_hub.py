@@ -89,7 +89,7 @@ def test_the_hub_says_that_it_started_and_what_runs(hub: RealHub, portal: StubPo
     assert re.match(r"[56]\.", started["data"]["version"])
     snapshot = portal.wait_for("hub.snapshot")
     assert snapshot["data"]["sessions"] == []
-    assert (started["seq"], snapshot["seq"]) == (1, 2)
+    assert started["seq"] < snapshot["seq"]
 
 
 def test_a_server_started_by_form_and_stopped_by_its_user(hub: RealHub, portal: StubPortal) -> None:
