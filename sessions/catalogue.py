@@ -106,7 +106,8 @@ NEWEST_SAMPLES = """
 PERSON_JSON = f"""
     SELECT row_to_json(person) FROM (
         SELECT u.id, u.username, concat_ws(' ', nullif(u.first_name, ''), nullif(u.last_name, ''))
-            AS full_name, u.email, u.is_active AND u.registered_at IS NOT NULL AS registered,
+            AS full_name, u.email, u.is_active AND u.registered_at IS NOT NULL
+                AND coalesce(u.expires_at > %(at)s, true) AS registered,
             u.default_group_id IS NOT NULL AS has_default,
             (SELECT row_to_json(sample) FROM (
                 {NEWEST_SAMPLES.format(owner="user_id = u.id AND group_id IS NULL")}
@@ -117,7 +118,9 @@ PERSON_JSON = f"""
 
 GROUPS_JSON = f"""
     SELECT json_agg(choice ORDER BY choice.name) FROM (
-        SELECT g.id, g.name, g.title, coalesce(g.closed_at <= %(at)s, false) AS closed,
+        SELECT g.id, g.name, g.title,
+            coalesce(g.closed_at <= %(at)s, false)
+                OR coalesce(g.opens_at > %(at)s, false) AS closed,
             EXISTS (SELECT FROM accounts_user u
                 WHERE u.id = who.id AND u.default_group_id = g.id) AS default,
             p.starts_on, p.ends_on, floor(q.core_hours * 3600000)::bigint AS millicore_seconds,
@@ -125,13 +128,14 @@ GROUPS_JSON = f"""
             CASE WHEN s.id IS NOT NULL THEN (SELECT coalesce(sum(used_bytes), 0)::bigint FROM (
                 {NEWEST_SAMPLES.format(owner="group_id = g.id AND user_id IS NULL")}
             ) sample) END AS used_bytes
-        FROM accounts_membership m JOIN accounts_group g ON g.id = m.group_id
+        FROM accounts_group g
         LEFT JOIN quotas_allocationperiod p
             ON p.starts_on <= %(day)s::date AND p.ends_on > %(day)s::date
         LEFT JOIN quotas_computequota q ON q.group_id = g.id AND q.period_id = p.id
         LEFT JOIN quotas_storagequota s ON s.group_id = g.id AND s.period_id = p.id
-        WHERE m.user_id = who.id AND m.valid_from <= %(at)s
-            AND (m.valid_to IS NULL OR m.valid_to > %(at)s)
+        WHERE g.id IN (SELECT m.group_id FROM accounts_membership m
+            WHERE m.user_id = who.id AND m.valid_from <= %(at)s
+                AND (m.valid_to IS NULL OR m.valid_to > %(at)s))
     ) choice
 """
 

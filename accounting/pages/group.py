@@ -64,7 +64,7 @@ def dashboard(group: Group, window: Window, period: AllocationPeriod | None) -> 
     used = _by_person(days)
     total = sum((amount for _, amount in used.values()), Usage())
     ever = _memberships(group)
-    valid = [member for member in ever if member.is_valid(at=window.at)]
+    valid = _in_force(ever, at=window.at)
     quota = _quota(group, period)
     samples = list(StorageSample.objects.filter(group=group).newest())
     return Dashboard(
@@ -89,7 +89,7 @@ def running(group: Group, *, at: datetime) -> int:
 def member_rows(group: Group, window: Window) -> list[MemberRow]:
     """The table by member, as on the page."""
     used = _by_person(usage.by_day_and_user(window, group=group))
-    valid = [member for member in _memberships(group) if member.is_valid(at=window.at)]
+    valid = _in_force(_memberships(group), at=window.at)
     return _members(valid, used, sum((amount for _, amount in used.values()), Usage()))
 
 
@@ -103,6 +103,13 @@ def day_cells(group: Group, window: Window) -> Iterator[list[str]]:
 def _memberships(group: Group) -> list[Membership]:
     """Those of all times, in the order in which they were given."""
     return list(Membership.objects.filter(group=group).select_related("user").order_by("pk"))
+
+
+def _in_force(ever: Sequence[Membership], *, at: datetime) -> list[Membership]:
+    """The memberships of that moment, one for each person: the one with the strongest role."""
+    weakest_first = sorted(ever, key=lambda member: member.strength)
+    valid = {member.user_id: member for member in weakest_first if member.is_valid(at=at)}
+    return sorted(valid.values(), key=lambda member: member.pk)
 
 
 def _by_person(days: Sequence[DayUserUsage]) -> dict[int | None, tuple[Named | None, Usage]]:

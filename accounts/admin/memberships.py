@@ -69,6 +69,7 @@ class MembersInline(MembershipInline[Group]):
 
 
 class GroupsInline(MembershipInline[User]):
+    fk_name = "user"
     verbose_name_plural = "groups, now and formerly"
     fields = ("group", "role", "valid_from", "valid_to")
     autocomplete_fields = ("group",)

@@ -38,7 +38,7 @@ RETURNS TABLE (
         (SELECT m.group_id FROM accounts_membership m JOIN accounts_group g ON g.id = m.group_id
          WHERE m.user_id = person.id AND g.name = f.request ->> 'group'
             AND m.valid_from <= f.requested_at
-            AND (m.valid_to IS NULL OR m.valid_to > f.requested_at)),
+            AND (m.valid_to IS NULL OR m.valid_to > f.requested_at) LIMIT 1),
         f.requested_at, f.ready_at, f.stopped_at,
         CASE WHEN f.begins_at IS NOT NULL AND f.next_at < coalesce(f.stopped_at, 'infinity')
             THEN f.next_at END,

@@ -1,0 +1,31 @@
+"""People, their identities, groups and memberships, and how they come in."""
+
+from accounts.models.claims import ClaimRule, HeldSync
+from accounts.models.groups import Group, GroupQuerySet
+from accounts.models.identities import Affiliation, Identity, SignIn
+from accounts.models.memberships import Membership, MembershipQuerySet
+from accounts.models.people import Name, PeopleManager, PeopleQuerySet, User
+from accounts.models.registration import Invitation, Policy, PolicyAcceptance, Registration
+from accounts.models.tokens import ApiToken, KeptAnswer
+
+__all__ = [
+    "Affiliation",
+    "ApiToken",
+    "ClaimRule",
+    "Group",
+    "GroupQuerySet",
+    "HeldSync",
+    "Identity",
+    "Invitation",
+    "KeptAnswer",
+    "Membership",
+    "MembershipQuerySet",
+    "Name",
+    "PeopleManager",
+    "PeopleQuerySet",
+    "Policy",
+    "PolicyAcceptance",
+    "Registration",
+    "SignIn",
+    "User",
+]
