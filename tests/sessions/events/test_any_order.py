@@ -109,11 +109,14 @@ def with_granted_resources(
     return records
 
 
-@settings(
+STORIES = settings(
     max_examples=int(os.environ.get("EVENT_STORIES", "100")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@STORIES
 @given(
     story=st.lists(stories(), min_size=1, max_size=16),
     people=st.sampled_from([0, 0, 9, 10, 11, 12]),
@@ -130,12 +133,43 @@ def test_records_follow_from_the_set_of_events_alone(
     events = crowd(hub, people) + told(hub, story)
     for piece in in_pieces(events, random):
         hub.take_in(piece)
+    assert_told(hub.hub, events, granted)
+
+
+@STORIES
+@given(
+    ends=st.lists(st.none() | st.integers(1, 12), min_size=9, max_size=13),
+    lists=st.lists(st.sampled_from(["none"] * 5 + ["one", "all"]), min_size=2, max_size=8),
+    random=st.randoms(use_true_random=False),
+)
+def test_a_crowd_ends_by_empty_snapshots_only_as_the_contract_says(
+    sender: Sender, ends: list[int | None], lists: list[str], random: Random
+) -> None:
+    """Nine to thirteen servers, around the number up to which one empty snapshot is believed."""
+    hub = make_sender(f"hub{next(HUBS)}")
+    keys = [100 + number for number in range(len(ends))]
+    events = crowd(hub, len(ends))
+    events += [
+        hub.stopped(end, number, f"person-{number - 100}")
+        for number, end in zip(keys, ends, strict=True)
+        if end is not None
+    ]
+    for place, listed in enumerate(lists):
+        sessions = {"none": [], "one": keys[:1], "all": keys}[listed]
+        events.append(hub.snapshot(2 * place, f"snapshot {place}", sessions))
+    for piece in in_pieces(events, random):
+        hub.take_in(piece)
+    assert_told(hub.hub, events, set())
+
+
+def assert_told(hub: Hub, events: list[Event], granted: set[UUID]) -> None:
+    """The hub's records and charges are those that follow from the events."""
     stored = {
         session: record
-        for session, record in stored_records(hub.hub).items()
+        for session, record in stored_records(hub).items()
         if record.requested or record.ready or record.stopped
     }
     wanted = with_granted_resources(expected(events, granted), granted)
     assert stored == wanted
     charges = {session: charge for session, r in wanted.items() if (charge := charged(r))}
-    assert stored_charges(hub.hub) == charges
+    assert stored_charges(hub) == charges
