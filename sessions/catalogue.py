@@ -31,13 +31,19 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of the portal, with what their tools want to know about them."""
+    """Somebody of the portal, with what their tools want to know about them.
+
+    `accepted_policy`: of the acceptable-use policy, the version in force, if there is one.
+    """
 
     id: int
     username: str
-    full_name: str
-    email: str
+    uid: int
+    git_name: str
+    git_email: str
     registered: bool
+    accepted_policy: bool
+    is_shared: bool
     has_default: bool
     full_mount: Storage | None
 
@@ -49,6 +55,7 @@ class GroupChoice:
     id: int
     name: str
     title: str
+    gid: int
     closed: bool
     default: bool
     period: tuple[datetime, datetime] | None
@@ -103,11 +110,20 @@ NEWEST_SAMPLES = """
     WHERE {owner} ORDER BY mount, taken_at DESC
 """
 
+# Who shares nothing with git has an empty name and address there.
 PERSON_JSON = f"""
     SELECT row_to_json(person) FROM (
-        SELECT u.id, u.username, concat_ws(' ', nullif(u.first_name, ''), nullif(u.last_name, ''))
-            AS full_name, u.email, u.is_active AND u.registered_at IS NOT NULL
+        SELECT u.id, u.username, u.uid, u.kind = 'bucket' AS is_shared,
+            CASE WHEN u.shares_git_identity THEN concat_ws(
+                ' ', nullif(u.first_name, ''), nullif(u.last_name, '')) ELSE '' END AS git_name,
+            CASE WHEN u.shares_git_identity THEN u.email ELSE '' END AS git_email,
+            u.is_active AND u.registered_at IS NOT NULL
                 AND coalesce(u.expires_at > %(at)s, true) AS registered,
+            NOT EXISTS (SELECT FROM (
+                SELECT id FROM accounts_policy WHERE effective_at <= %(at)s
+                ORDER BY effective_at DESC LIMIT 1
+            ) policy WHERE NOT EXISTS (SELECT FROM accounts_policyacceptance a
+                WHERE a.user_id = u.id AND a.policy_id = policy.id)) AS accepted_policy,
             u.default_group_id IS NOT NULL AS has_default,
             (SELECT row_to_json(sample) FROM (
                 {NEWEST_SAMPLES.format(owner="user_id = u.id AND group_id IS NULL")}
@@ -118,7 +134,7 @@ PERSON_JSON = f"""
 
 GROUPS_JSON = f"""
     SELECT json_agg(choice ORDER BY choice.name) FROM (
-        SELECT g.id, g.name, g.title,
+        SELECT g.id, g.name, g.title, g.gid,
             coalesce(g.closed_at <= %(at)s, false)
                 OR coalesce(g.opens_at > %(at)s, false) AS closed,
             EXISTS (SELECT FROM accounts_user u
@@ -200,6 +216,7 @@ def _group(row: dict[str, Any]) -> GroupChoice:
         id=row["id"],
         name=row["name"],
         title=row["title"],
+        gid=row["gid"],
         closed=row["closed"],
         default=row["default"],
         period=period,

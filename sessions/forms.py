@@ -14,7 +14,7 @@ from accounts.models import User
 from lsp_portal.lib import display
 from lsp_portal.lib.forms import PortalForm
 from quotas.vocabulary import millicore_seconds
-from sessions import refusals
+from sessions import refusals, sub_names
 from sessions.hub.names import name_at
 from sessions.models import Hub, Session
 from sessions.options import launch_options
@@ -43,6 +43,11 @@ class StartForm(PortalForm):
     group = forms.ChoiceField(widget=ClosableSelect)
     image = forms.ChoiceField(widget=ClosableSelect)
     size = forms.ChoiceField(widget=ClosableSelect)
+    sub_name = forms.CharField(
+        label="Who you are",
+        max_length=sub_names.LENGTH,
+        help_text="Several people use this account; your name is kept with the session.",
+    )
 
     def __init__(
         self, hub: Hub, options: Mapping[str, Any], preferred: Mapping[str, str] | None = None
@@ -53,6 +58,8 @@ class StartForm(PortalForm):
         self._offer("group", options["groups"], _group_label, preferred.get("group"))
         self._offer("image", options["images"], _image_label, preferred.get("image"))
         self._offer("size", options["sizes"], _size_label, preferred.get("size"))
+        if not options["asks_sub_name"]:
+            del self.fields["sub_name"]
 
     def _offer(
         self, name: str, entries: list[dict[str, Any]], label: Label, preferred: str | None

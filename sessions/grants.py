@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
 from django.db import connection
 
+from lsp_portal.lib.plain_text import plain_text
 from lsp_portal.lib.prepared import Prepared
 from quotas.vocabulary import Resources
-from sessions.catalogue import GroupChoice, ImageChoice, Person, SizeChoice
+from sessions.catalogue import Choices, GroupChoice, ImageChoice, SizeChoice
 from sessions.hub.seats import seat
 from sessions.models import Hub, Session
 from sessions.refusals import LaunchRefused
@@ -29,6 +30,7 @@ class Ask:
     group: str | None = None
     image: str | None = None
     size: str | None = None
+    sub_name: str | None = None
 
     @property
     def seat(self) -> UUID:
@@ -37,12 +39,13 @@ class Ask:
     def content(self) -> dict[str, str | None]:
         """What makes two wishes for one session the same."""
         names = ("user", "server", "actor", "group", "image", "size")
-        return {name: getattr(self, name) for name in names}
+        named = {"sub_name": self.sub_name} if self.sub_name is not None else {}
+        return {name: getattr(self, name) for name in names} | named
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A granted session, with what its server has to be told."""
+    """A granted session, with what its server has to be told: all as it was when granted."""
 
     session: UUID
     number: int
@@ -52,8 +55,10 @@ class Grant:
     size: str
     resources: Resources
     lease_until: datetime
-    full_name: str
-    email: str
+    uid: int
+    gids: tuple[int, ...]
+    git_name: str
+    git_email: str
 
     @classmethod
     def of(cls, session: Session) -> Self | None:
@@ -65,9 +70,8 @@ class Grant:
             session=session.key,
             number=session.number,
             lease_until=session.lease_until,
-            full_name=session.user.get_full_name() if session.user else "",
-            email=session.user.email if session.user else "",
             resources=Resources(**granted.pop("resources")),
+            gids=tuple(granted.pop("gids")),
             **granted,
         )
 
@@ -78,13 +82,15 @@ RECORD = Prepared(
     """
     INSERT INTO hub_sessions_session AS s (
         hub_id, key, user_name, server, seat, user_id, group_id, granted_group_id, "grant",
-        granted_at, lease_until, image, size, cpu_millicores, memory_mib, gpus, actor, recorded_at,
+        granted_at, lease_until, image, size, cpu_millicores, memory_mib, gpus, actor, sub_name,
+        recorded_at,
         attributed_by, group_name, end_source, end_reason, message, pod, node, pod_uid,
         ended_before_ready
     ) VALUES (
         %(hub)s, %(key)s, %(user_name)s, %(server)s, %(seat)s, %(user)s, %(group)s, %(group)s,
         %(grant)s, %(at)s, %(lease_until)s, %(image)s, %(size)s, %(cpu_millicores)s,
-        %(memory_mib)s, %(gpus)s, %(actor)s, %(at)s, '', '', '', '', '', '', '', '', false
+        %(memory_mib)s, %(gpus)s, %(actor)s, %(sub_name)s, %(at)s,
+        '', '', '', '', '', '', '', '', false
     )
     ON CONFLICT (hub_id, key) DO UPDATE SET
         user_id = coalesce(s.user_id, excluded.user_id),
@@ -92,6 +98,7 @@ RECORD = Prepared(
         image = CASE WHEN s.requested_at IS NULL THEN excluded.image ELSE s.image END,
         size = CASE WHEN s.requested_at IS NULL THEN excluded.size ELSE s.size END,
         actor = CASE WHEN s.requested_at IS NULL THEN excluded.actor ELSE s.actor END,
+        sub_name = excluded.sub_name,
         cpu_millicores = coalesce(s.cpu_millicores, excluded.cpu_millicores),
         memory_mib = coalesce(s.memory_mib, excluded.memory_mib),
         gpus = coalesce(s.gpus, excluded.gpus),
@@ -119,13 +126,14 @@ RECORD = Prepared(
     memory_mib="int",
     gpus="int",
     actor="text",
+    sub_name="text",
 )
 
 
 def record(
     hub: Hub,
     ask: Ask,
-    person: Person,
+    choices: Choices,
     group: GroupChoice,
     image: ImageChoice,
     size: SizeChoice,
@@ -133,8 +141,8 @@ def record(
     at: datetime,
 ) -> Grant | None:
     """Write the grant down; None where the session cannot take one any more."""
-    granted = {"group": group.name, "image": image.name, "size": size.name}
-    granted["image_reference"] = image.reference
+    person = choices.person
+    granted = _granted(choices, group, image, size)
     details = {"asked": ask.content(), "granted": granted | {"resources": size.resources}}
     lease_until = at + timedelta(seconds=hub.lease_seconds)
     values = {
@@ -151,6 +159,7 @@ def record(
         "image": image.name,
         "size": size.name,
         "actor": ask.actor,
+        "sub_name": ask.sub_name or "",
         "cpu_millicores": size.resources.cpu_millicores,
         "memory_mib": size.resources.memory_mib,
         "gpus": size.resources.gpus,
@@ -166,10 +175,25 @@ def record(
         number=number,
         resources=size.resources,
         lease_until=lease_until,
-        full_name=person.full_name,
-        email=person.email,
         **granted,
     )
+
+
+def _granted(
+    choices: Choices, group: GroupChoice, image: ImageChoice, size: SizeChoice
+) -> dict[str, Any]:
+    """What the grant comes to, as it is kept."""
+    person = choices.person
+    return {
+        "group": group.name,
+        "image": image.name,
+        "image_reference": image.reference,
+        "size": size.name,
+        "uid": person.uid,
+        "gids": tuple(sorted(choice.gid for choice in choices.groups)),
+        "git_name": plain_text(person.git_name),
+        "git_email": plain_text(person.git_email),
+    }
 
 
 def _charge(hub: Hub, session: UUID) -> None:

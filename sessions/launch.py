@@ -15,6 +15,7 @@ from sessions.catalogue import (
     Entry,
     GroupChoice,
     ImageChoice,
+    Person,
     SizeChoice,
     choices_at,
     image_elsewhere,
@@ -65,7 +66,7 @@ def _grant_under_lock(hub: Hub, ask: Ask, choices: Choices, pick: Pick, *, at: d
     person, group = choices.person, pick.group
     now = standing(hub, person, group, at=at, session=ask.session, seat=ask.seat, lock=True)
     check_limits(hub, choices, group, pick.size, now)
-    granted = record(hub, ask, person, group, pick.image, pick.size, at=at)
+    granted = record(hub, ask, choices, group, pick.image, pick.size, at=at)
     # The same request came twice at once, or events have ended the session.
     granted = granted or granted_before(hub, ask, at=at)
     if granted is None:
@@ -75,15 +76,24 @@ def _grant_under_lock(hub: Hub, ask: Ask, choices: Choices, pick: Pick, *, at: d
 
 def choose(hub: Hub, choices: Choices, ask: Ask) -> Pick:
     """What the wish comes to, after all checks that need no sums. Raises LaunchRefused."""
-    if not choices.person.registered:
-        raise refusals.not_registered(choices.person)
+    check_person(choices.person)
     group = _group(choices, ask.group)
+    if choices.person.is_shared and ask.sub_name is None:
+        raise refusals.missing_sub_name()
     image = _entry("image", choices.images, ask.image, group) or _image_elsewhere(choices, ask)
     size = _entry("size", choices.sizes, ask.size, group) or _size_elsewhere(choices, ask)
     check_open(hub, group)
     check_entry("image", image, group, choices.images)
     check_entry("size", size, group, choices.sizes)
     return Pick(group, image, size)
+
+
+def check_person(person: Person) -> None:
+    """Refuse people who may not use the platform, or have not accepted its policy."""
+    if not person.registered:
+        raise refusals.not_registered(person)
+    if not person.accepted_policy:
+        raise refusals.policy_not_accepted()
 
 
 def check_open(hub: Hub, group: GroupChoice) -> None:

@@ -11,7 +11,7 @@ from quotas.vocabulary import core_hours
 from sessions import refusals
 from sessions.catalogue import Choices, Entry, GroupChoice, SizeChoice, choices_at
 from sessions.holds import Standing, standing
-from sessions.launch import check_entry, check_limits, check_open, fitting
+from sessions.launch import check_entry, check_limits, check_open, check_person, fitting
 from sessions.models import Hub
 from sessions.refusals import LaunchRefused
 
@@ -24,10 +24,10 @@ def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
     choices = choices_at(hub, user_name=user_name, at=at)
     if choices is None:
         raise refusals.unknown_user(user_name)
-    if not choices.person.registered:
-        raise refusals.not_registered(choices.person)
+    check_person(choices.person)
     return {
         "user": user_name,
+        "asks_sub_name": choices.person.is_shared,
         "groups": [_group(hub, choices, group, at) for group in choices.groups],
         "images": [
             _entry(image, choices)

@@ -23,7 +23,7 @@ def progress(session: Session, *, at: datetime, after: int = 0) -> list[Step]:
         (session.granted_at, f"Granted: {session.size or 'a server'}, {_payer(session)}"),
         (session.requested_at, "The hub starts the server"),
         (session.ready_at, "The server is ready"),
-        (session.stop_requested_at, "Asked to stop"),
+        (session.stop_requested_at, _stop(session)),
         _end(session, at),
     ]
     return [
@@ -35,6 +35,10 @@ def progress(session: Session, *, at: datetime, after: int = 0) -> list[Step]:
 
 def _payer(session: Session) -> str:
     return f"charged to {session.group.name}" if session.group else "charged to nobody yet"
+
+
+def _stop(session: Session) -> str:
+    return f"Asked to stop: {session.stop_note}" if session.stop_note else "Asked to stop"
 
 
 def _end(session: Session, at: datetime) -> tuple[datetime | None, str]:

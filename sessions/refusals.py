@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from lsp_portal.lib import display
 from quotas.admission import Balance, Limits
 from quotas.vocabulary import core_hours
@@ -15,7 +17,7 @@ from sessions.models import Hub
 
 TITLES = {
     "unknown_user": "The portal does not know this person",
-    "not_registered": "The account is not approved",
+    "not_registered": "The account may not start sessions",
     "not_a_member": "Not a member of the group",
     "missing_field": "A choice is missing",
     "unknown_image": "There is no such image",
@@ -62,6 +64,14 @@ def not_registered(person: Person) -> LaunchRefused:
     )
 
 
+def policy_not_accepted() -> LaunchRefused:
+    return LaunchRefused(
+        "not_registered",
+        "Accept the acceptable-use policy of the platform first, at "
+        f"{settings.PORTAL_URL}/account/policy/, then try again.",
+    )
+
+
 def not_a_member(person: Person, group: str | None) -> LaunchRefused:
     if group is None:
         detail = f"“{person.username}” is not a member of any group that could pay for a session."
@@ -78,6 +88,12 @@ def missing_choice(name: str, choices: Iterable[str]) -> LaunchRefused:
         if offered
         else f"No {name} is open to your group here. An administrator of the platform can add one."
     )
+    return LaunchRefused("missing_field", detail, status=400)
+
+
+def missing_sub_name() -> LaunchRefused:
+    """400: several people use the account, and nobody said who is starting."""
+    detail = "sub_name: is missing. Several people use this account: say who you are."
     return LaunchRefused("missing_field", detail, status=400)
 
 

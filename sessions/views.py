@@ -15,6 +15,7 @@ from sessions.hub.client import HubRefused, HubUnavailable
 from sessions.hub.servers import start_from_portal, stop_from_portal
 from sessions.models import Hub, Session
 from sessions.refusals import LaunchRefused
+from sessions.sub_names import BadSubNameError, sub_name
 
 
 @require_POST
@@ -30,8 +31,9 @@ def start_session(request: HttpRequest, hub: str) -> HttpResponseBase:
             image=image,
             size=size,
             at=clock.now(),
+            sub_name=sub_name(request.POST.get("sub_name")),
         )
-    except (LaunchRefused, HubRefused, HubUnavailable) as error:
+    except (BadSubNameError, LaunchRefused, HubRefused, HubUnavailable) as error:
         messages.error(request, str(error))
     else:
         messages.success(request, "Your server is starting. It can be opened once it is ready.")

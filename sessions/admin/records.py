@@ -120,7 +120,7 @@ class SessionAdmin(BigTableAdmin[Session]):
     fieldsets = (
         (None, {"fields": (("number", "key"), "hub", "current_state", "links")}),
         ("Who", {"fields": (
-            "user_name", "server", "user", "group", "group_name", "deciding_event",
+            "user_name", "sub_name", "server", "user", "group", "group_name", "deciding_event",
             "attributed_at", "actor",
         )}),
         ("What", {"fields": ("image", "size", "resources", ("pod", "node"), "pod_uid")}),
@@ -133,7 +133,7 @@ class SessionAdmin(BigTableAdmin[Session]):
         )}),
         ("Launch", {"classes": ("collapse",), "fields": (
             "checked", "granted_at", "lease_until", "granted_group", "stop_requested_at",
-            "granted",
+            "stop_note", "granted",
         )}),
     )  # fmt: skip
 
@@ -173,7 +173,8 @@ class SessionAdmin(BigTableAdmin[Session]):
     def person(self, session: Session) -> str:
         if session.user is None:
             return f"{Truncator(session.user_name).chars(SHORT)} (unknown here)"
-        return session.user.username
+        name = session.user.username
+        return f"{name}: {session.sub_name}" if session.sub_name else name
 
     @admin.display(description="state")
     def current_state(self, session: Session) -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from lsp_portal.lib.problems import Problem
 from sessions.grants import Ask
+from sessions.sub_names import WANTED, BadSubNameError, sub_name
 
 MAX_LENGTH = 1024  # characters of a string
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", re.IGNORECASE)
@@ -26,6 +27,7 @@ def read_ask(body: bytes) -> Ask:
         group=_optional_text(fields, "group"),
         image=_optional_text(fields, "image"),
         size=_optional_text(fields, "size"),
+        sub_name=_sub_name(fields),
     )
 
 
@@ -79,6 +81,13 @@ def _text(fields: dict[str, Any], name: str) -> str:
 
 def _optional_text(fields: dict[str, Any], name: str) -> str | None:
     return None if fields.get(name) is None else _text(fields, name)
+
+
+def _sub_name(fields: dict[str, Any]) -> str | None:
+    try:
+        return sub_name(_optional_text(fields, "sub_name"))
+    except BadSubNameError as error:
+        raise _bad("sub_name", f"must have {WANTED}") from error
 
 
 def _checked_text(name: str, value: object) -> str:

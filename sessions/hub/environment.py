@@ -20,10 +20,13 @@ def environment(hub: Hub, grant: Grant) -> dict[str, str]:
         "LSP_HUB": hub.name,
         "LSP_PORTAL": settings.PORTAL_URL,
         "LSP_TOKEN": session_token(hub, grant.session),
-        "GIT_AUTHOR_NAME": grant.full_name,
-        "GIT_AUTHOR_EMAIL": grant.email,
-        "GIT_COMMITTER_NAME": grant.full_name,
-        "GIT_COMMITTER_EMAIL": grant.email,
+        "LSP_UID": str(grant.uid),
+        "LSP_GID": str(grant.uid),  # everybody's primary group is their own
+        "LSP_GIDS": ",".join(map(str, grant.gids)),
+        "GIT_AUTHOR_NAME": grant.git_name,
+        "GIT_AUTHOR_EMAIL": grant.git_email,
+        "GIT_COMMITTER_NAME": grant.git_name,
+        "GIT_COMMITTER_EMAIL": grant.git_email,
     }
     return {name: value for name, value in known.items() if value}
 

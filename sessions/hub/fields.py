@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sessions import sub_names
+
 MAX_LENGTH = 1024  # characters of a string
 MAX_INTEGER = 2**31 - 1
 MAX_AHEAD = 300  # seconds by which an event may be ahead of its receipt
@@ -63,6 +65,13 @@ def pattern(value: Any, name: str, expression: re.Pattern[str], wanted: str) -> 
 def slug(value: Any, name: str) -> str:
     wanted = "1 to 30 lower-case letters, digits and hyphens, beginning with a letter"
     return pattern(value, name, SLUG, wanted)
+
+
+def sub_name(value: Any, name: str) -> str:
+    """Which of those who share an account."""
+    if not isinstance(value, str) or not sub_names.is_sub_name(value):
+        raise _bad(name, f"a string of {sub_names.WANTED}")
+    return value
 
 
 def integer(value: Any, name: str, *, minimum: int = 0) -> int:

@@ -205,6 +205,8 @@ def _request(data: Data) -> Data:
     }
     known["actor"] = fields.text(fields.required(data, "actor", "data."), "data.actor")
     known["checked"] = fields.boolean(fields.required(data, "checked", "data."), "data.checked")
+    if data.get("sub_name") is not None:
+        known["sub_name"] = fields.sub_name(data["sub_name"], "data.sub_name")
     if data.get("resources") is not None:
         known["resources"] = _resources(fields.mapping(data["resources"], "data.resources"))
     return known

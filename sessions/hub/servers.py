@@ -23,6 +23,7 @@ def start_from_portal(
     size: str | None,
     at: datetime,
     server: str = "",
+    sub_name: str | None = None,
 ) -> Grant:
     """Grant a session and let the hub start its server. What is None, the portal chooses.
 
@@ -33,7 +34,14 @@ def start_from_portal(
         raise refusals.unknown_user(user.username)
     client = HubClient.of(hub, at=at)
     ask = Ask(
-        session=uuid4(), user=name, server=server, actor=name, group=group, image=image, size=size
+        session=uuid4(),
+        user=name,
+        server=server,
+        actor=name,
+        group=group,
+        image=image,
+        size=size,
+        sub_name=sub_name,
     )
     granted = grant(hub, ask, at=at)
     try:
@@ -61,5 +69,7 @@ def stop_from_portal(session: Session, *, actor: User, at: datetime) -> bool:
 
 def _options(ask: Ask) -> dict[str, str]:
     """What the hub's plugin asks the portal again, so that it finds this very grant."""
-    chosen = {"group": ask.group, "image": ask.image, "size": ask.size}
+    chosen = {
+        "group": ask.group, "image": ask.image, "size": ask.size, "sub_name": ask.sub_name,
+    }  # fmt: skip
     return {"session": str(ask.session)} | {key: value for key, value in chosen.items() if value}

@@ -19,6 +19,7 @@ from django.db.models.lookups import (
 
 from accounts.models import Group, User
 from lsp_portal.lib import clock
+from sessions import sub_names
 from sessions.models.hubs import Hub
 
 # Where lists put a session: its begin by the evidence, before that the grant.
@@ -148,6 +149,12 @@ class Session(models.Model):
     memory_mib = models.PositiveIntegerField("memory (MiB)", null=True)
     gpus = models.PositiveIntegerField("GPUs", null=True)
     actor = models.TextField(blank=True)
+    sub_name = models.CharField(
+        max_length=sub_names.LENGTH,
+        blank=True,
+        db_default="",
+        help_text="Who it was of those who share the account.",
+    )
     checked = models.BooleanField(null=True, help_text="Whether the hub had asked the portal.")
 
     granted_at = models.DateTimeField(null=True)
@@ -157,6 +164,9 @@ class Session(models.Model):
     )
     grant = models.JSONField(null=True, help_text="What was asked and what was granted.")
     stop_requested_at = models.DateTimeField(null=True)
+    stop_note = models.TextField(
+        blank=True, db_default="", help_text="Why the portal asked it to stop."
+    )
 
     requested_at = models.DateTimeField(null=True)
     ready_at = models.DateTimeField(null=True)

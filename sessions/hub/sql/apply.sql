@@ -7,7 +7,7 @@ BEGIN
         hub_id, key, user_name, server, seat, user_id, group_id, attributed_by,
         group_name, image, size, actor, checked, cpu_millicores, memory_mib, gpus,
         requested_at, ready_at, stopped_at, superseded_at, ended_at, end_source,
-        end_reason, exit_code, message, ended_before_ready, pod, node, pod_uid, recorded_at)
+        end_reason, exit_code, message, ended_before_ready, pod, node, pod_uid, recorded_at, sub_name)
     SELECT p_hub, d.key, d.user_name, d.server, d.seat, d.user_id, d.group_id, d.attributed_by,
         coalesce(d.request ->> 'group', ''), coalesce(d.request ->> 'image', ''),
         coalesce(d.request ->> 'size', ''), coalesce(d.request ->> 'actor', ''),
@@ -18,7 +18,7 @@ BEGIN
         coalesce(d.stop ->> 'message', ''),
         d.stopped_before_ready OR coalesce(d.superseded_at < d.ready_at, false),
         coalesce(d.ready ->> 'pod', ''), coalesce(d.ready ->> 'node', ''),
-        coalesce(d.ready ->> 'pod_uid', ''), p_at
+        coalesce(d.ready ->> 'pod_uid', ''), p_at, coalesce(d.request ->> 'sub_name', '')
     FROM hub_sessions_derived(p_hub, p_keys) d,
         hub_sessions_end(d.ready_at, d.stopped_at, d.superseded_at, NULL) e
     ORDER BY d.key
@@ -41,6 +41,7 @@ BEGIN
         size = CASE WHEN excluded.requested_at IS NULL THEN s.size ELSE excluded.size END,
         actor = CASE WHEN excluded.requested_at IS NULL THEN s.actor ELSE excluded.actor END,
         checked = excluded.checked,
+        sub_name = CASE WHEN s.granted_at IS NULL THEN excluded.sub_name ELSE s.sub_name END,
         cpu_millicores = coalesce(excluded.cpu_millicores, s.cpu_millicores),
         memory_mib = coalesce(excluded.memory_mib, s.memory_mib),
         gpus = coalesce(excluded.gpus, s.gpus),

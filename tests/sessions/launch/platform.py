@@ -125,9 +125,11 @@ def signature(secret: str, content: bytes, *, message: str = "msg_1") -> dict[st
 
 
 def make_platform() -> Platform:
-    people = alice, bob, charlie = _person("alice"), _person("bob"), _person("charlie")
-    transients = Group.objects.create(name="transients", title="Transients")
-    galaxies = Group.objects.create(name="galaxies", title="Galaxies")
+    alice, bob, charlie = people = tuple(
+        _person(name, uid) for name, uid in (("alice", 5001), ("bob", 5002), ("charlie", 5003))
+    )
+    transients = Group.objects.create(name="transients", title="Transients", gid=6002)
+    galaxies = Group.objects.create(name="galaxies", title="Galaxies", gid=6001)
     memberships = [(0, transients, "pi"), (1, transients, "member"), (1, galaxies, "member")]
     for number, group, role in memberships:
         Membership.objects.create(
@@ -138,9 +140,10 @@ def make_platform() -> Platform:
     return Platform(_hub(), alice, bob, charlie, transients, galaxies, period)
 
 
-def _person(name: str) -> User:
+def _person(name: str, uid: int) -> User:
     return User.objects.create(
         username=name,
+        uid=uid,
         first_name=name.title(),
         last_name="Example",
         email=f"{name}@example.org",

@@ -147,4 +147,5 @@ def test_what_is_not_known_of_a_person_is_not_in_the_environment(platform: Platf
     with time_machine.travel(NOW, tick=False):
         answer = platform.send("POST", "sessions", content).json()
     names = set(answer["environment"])
-    assert names == {"LSP_SESSION", "LSP_GROUP", "LSP_HUB", "LSP_PORTAL", "LSP_TOKEN"}
+    session = {"LSP_SESSION", "LSP_GROUP", "LSP_HUB", "LSP_PORTAL", "LSP_TOKEN"}
+    assert names == session | {"LSP_UID", "LSP_GID", "LSP_GIDS"}
