@@ -14,6 +14,7 @@ urlpatterns = [
     path("groups/<str:name>/members.csv", views.group_members_csv, name="group_members_csv"),
     path("groups/<str:name>/days.csv", views.group_days_csv, name="group_days_csv"),
     path("groups/<str:name>/sessions.csv", views.group_sessions_csv, name="group_sessions_csv"),
+    path("groups/<str:name>/what-if/", views.group_what_if, name="group_what_if"),
     path("overview/", views.service_overview, name="overview"),
     path("overview/groups.csv", views.usage_by_group_csv, name="usage_by_group_csv"),
     path("overview/users.csv", views.usage_by_user_csv, name="usage_by_user_csv"),

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounting.pages import csv_answer, group_list, overview, period, person, session_list
+from accounting.pages import csv_answer, group_list, outlook, overview, period, person, session_list
 from accounting.pages import group as group_pages
 from accounting.pages.period import Choice
 from accounts.access import group_visible_or_404, registered, staff
@@ -126,6 +126,18 @@ def group_days_csv(request: HttpRequest, choice: Choice, name: str) -> HttpRespo
     return csv_answer.answer(_file(f"{name}-days", choice), group_pages.DAY_COLUMNS, cells)
 
 
+@page
+def group_what_if(request: HttpRequest, name: str) -> HttpResponseBase:
+    """What a workshop would need of the group's quota."""
+    found = group_visible_or_404(asking(request), name, at=(now := clock.now()))
+    form = outlook.WorkshopForm(request.GET or None)
+    present = outlook.outlook(found, at=now)
+    shown = {"group": found, "form": form, "outlook": present}
+    if form.is_valid():
+        shown["found"] = outlook.what_if(found, present, form.plan(), at=now)
+    return render(request, "accounting/what_if.html", shown)
+
+
 @staff_page
 def service_overview(request: HttpRequest) -> HttpResponseBase:
     """The use of the whole service in a window, by group and by person."""
@@ -211,7 +223,11 @@ def _group_live(request: HttpRequest, name: str) -> dict[str, Any]:
 
 def _group_all(live: dict[str, Any]) -> dict[str, Any]:
     choice = live["choice"]
-    return live | {"board": group_pages.dashboard(live["group"], choice.window, choice.period)}
+    group, window = live["group"], choice.window
+    return live | {
+        "board": group_pages.dashboard(group, window, choice.period),
+        "outlook": outlook.outlook(group, at=window.at),
+    }
 
 
 def _listed(request: HttpRequest, sessions: SessionQuerySet, choice: Choice) -> session_list.Page:

@@ -55,6 +55,11 @@ def exact_core_hours(millicore_seconds: int | None) -> str | SafeString:
     )
 
 
+def about_core_hours(millicore_seconds: float) -> str:
+    """Core-hours of an estimate, which has no digits to show after the point: `1,235`."""
+    return _decimal(Decimal(millicore_seconds) / MILLICORE_SECONDS_PER_CORE_HOUR, 0)
+
+
 def cores(millicores: int | None) -> str:
     """CPU cores from millicores without needless zeros: `0.5`, `2`."""
     if millicores is None:

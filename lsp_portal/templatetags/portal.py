@@ -21,6 +21,7 @@ from lsp_portal.lib.version import VERSION
 register = template.Library()
 
 for function in (
+    display.about_core_hours,
     display.byte_size,
     display.core_hours,
     display.cores,

@@ -18,6 +18,7 @@ GROUP = [
     "/groups/transients/members.csv",
     "/groups/transients/sessions.csv",
     "/groups/transients/days.csv",
+    "/groups/transients/what-if/",
 ]
 SERVICE = [
     "/overview/",

@@ -31,7 +31,7 @@ CHART = "/groups/transients/"
 PAGES = {
     "nobody": ["/"],
     "bob": ["/my/", "/my/?first=2026-02-02&last=2026-01-01", "/groups/"],
-    "alice": ["/groups/", CHART],
+    "alice": ["/groups/", CHART, f"{CHART}what-if/?people=9&size=2&hours=5&days=2"],
     "dora": ["/overview/"],
 }
 
