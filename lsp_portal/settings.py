@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.forms",
+    "auditlog",
     "csp",
     "django_filters",
     "django_htmx",
@@ -104,6 +105,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.audit.ActingMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -192,6 +194,23 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
     "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
 }
+
+# The trail of changes: entries are rows of our own model, so the library needs no table
+
+AUDITLOG_LOGENTRY_MODEL = "accounts.Change"
+MIGRATION_MODULES = {"auditlog": None}
+AUDITLOG_STORE_JSON_CHANGES = True
+AUDITLOG_USE_FK_STRING_REPRESENTATION = True
+AUDITLOG_DISABLE_ON_RAW_SAVE = True
+
+# File servers: the numbers of people and groups, and what the tables say of everybody
+
+POSIX_NUMBERS = (1, 2_147_483_647)  # beyond, some programs take them for negative
+UID_RANGE = env.interval("UID_RANGE", (200_000, 599_999), POSIX_NUMBERS)
+GID_RANGE = env.interval("GID_RANGE", (600_000, 999_999), POSIX_NUMBERS)
+UID_IMPORT_RANGE = env.interval("UID_IMPORT_RANGE", (1000, 2_147_483_647), POSIX_NUMBERS)
+POSIX_HOME = env.path("POSIX_HOME", "/home/{name}")
+POSIX_SHELL = env.path("POSIX_SHELL", "/bin/bash")
 
 # Static files: hashed and compressed once collected, straight from their sources until then
 

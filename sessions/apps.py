@@ -6,3 +6,8 @@ class SessionsConfig(AppConfig):
     verbose_name = "Hubs and sessions"
     # django.contrib.sessions owns the label "sessions".
     label = "hub_sessions"
+
+    def ready(self) -> None:
+        from sessions.audit import watch_catalogue
+
+        watch_catalogue()

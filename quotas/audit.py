@@ -1,0 +1,19 @@
+"""What the trail of changes watches in this app."""
+
+from accounts.audit import watch
+from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
+
+
+def watch_quotas() -> None:
+    watch(
+        AllocationPeriod, "title", "starts_on", "ends_on",
+        about=lambda period: f"the allocation period {period.title}",
+    )  # fmt: skip
+    watch(
+        ComputeQuota, "group", "period", "core_hours", "mode",
+        about=lambda quota: f"the compute quota for {quota.period.title}",
+    )  # fmt: skip
+    watch(
+        StorageQuota, "group", "period", "limit_bytes",
+        about=lambda quota: f"the storage quota for {quota.period.title}",
+    )  # fmt: skip

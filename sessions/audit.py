@@ -1,0 +1,23 @@
+"""What the trail of changes watches in this app."""
+
+from accounts.audit import watch
+from sessions.models import Hub, Image, Size
+
+
+def watch_catalogue() -> None:
+    watch(
+        Hub, "name", "title", "public_url", "api_url", "maintenance", "lease_seconds",
+        "max_sessions_per_user", "idle_rule", "default_image", "default_size",
+        about=lambda hub: f"the hub {hub.name}",
+        many=("images", "sizes"),
+    )  # fmt: skip
+    watch(
+        Image, "name", "title", "position", "reference", "description",
+        about=lambda image: f"the image {image.name}",
+        many=("allowed_groups",),
+    )  # fmt: skip
+    watch(
+        Size, "name", "title", "position", "cpu_millicores", "memory_mib", "gpus",
+        about=lambda size: f"the size {size.name}",
+        many=("allowed_groups",),
+    )  # fmt: skip
