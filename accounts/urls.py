@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from accounts import views
+from accounts import posix_views, views
 from accounts.identity.views import SignInView, callback
 
 urlpatterns = [
@@ -12,4 +12,7 @@ urlpatterns = [
     path("sign-out", views.sign_out, name="logout"),
     path("waiting", views.waiting, name="waiting"),
     path("oauth/", include("accounts.oidc_provider.urls")),
+    path("api/v1/posix/passwd", posix_views.passwd, name="posix_passwd"),
+    path("api/v1/posix/group", posix_views.group, name="posix_group"),
+    path("api/v1/posix/accounts.json", posix_views.accounts, name="posix_accounts"),
 ]

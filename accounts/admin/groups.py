@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from accounts.admin.memberships import MembershipForm, MembersInline
+from accounts.admin.numbers import NumberedForm
 from accounts.administration import (
     close_groups,
     end_memberships,
@@ -23,7 +23,9 @@ from lsp_portal.lib import clock
 from lsp_portal.lib.admin import KeptAdmin, list_link, note_changes
 
 
-class GroupForm(forms.ModelForm[Group]):
+class GroupForm(NumberedForm):
+    number_field, kind = "gid", "group"
+
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         ensure_never_used(name)
@@ -61,7 +63,7 @@ class GroupAdmin(KeptAdmin[Group]):
         return ["gid", "created_at", "links", *(["name"] if obj else [])]
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
-        return (*self.fields, "links") if obj else ("name", "title", "closed_at")
+        return (*self.fields, "links") if obj else ("name", "title", "closed_at", "number")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).annotate(_members=_members(clock.now()))

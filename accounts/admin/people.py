@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from accounts.admin.memberships import GroupsInline
+from accounts.admin.numbers import NumberedForm
 from accounts.administration import approve, deactivate, ensure_never_used, reactivate
 from accounts.models import Identity, Membership, Name, User
 from lsp_portal.lib import clock
@@ -33,8 +34,10 @@ from lsp_portal.lib.admin import (
 admin.site.unregister(Permissions)
 
 
-class NewPersonForm(forms.ModelForm[User]):
+class NewPersonForm(NumberedForm):
     """Somebody whom an administrator registers before the first sign-in."""
+
+    number_field, kind = "uid", "user"
 
     class Meta:
         model = User
@@ -110,7 +113,14 @@ class PersonAdmin(KeptAdmin[User], UserAdmin[User]):
         (
             None,
             {
-                "fields": ("username", "first_name", "last_name", "email", "registered_at"),
+                "fields": (
+                    "username",
+                    "first_name",
+                    "last_name",
+                    "email",
+                    "registered_at",
+                    "number",
+                ),
                 "description": "The name is permanent. Who signs in through an identity provider "
                 "for the first time is registered alone and needs no form.",
             },

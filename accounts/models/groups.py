@@ -9,10 +9,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models.memberships import Membership
+from accounts.models.numbers import AllocatedNumber
 from accounts.models.people import User
 from accounts.names import NAME_REGEX, validate_name
 from lsp_portal.lib import clock
-from lsp_portal.lib.database import NextValue
 
 
 class GroupQuerySet(models.QuerySet["Group"]):
@@ -55,9 +55,7 @@ class Group(models.Model):
         help_text="The group that this one is a part of.",
     )
     description = models.TextField(blank=True, max_length=4000)
-    gid = models.PositiveIntegerField(
-        unique=True, db_default=NextValue("accounts_gid"), editable=False
-    )
+    gid = AllocatedNumber("GID", kind="group")
     created_at = models.DateTimeField(default=clock.now, editable=False)
     opens_at = models.DateTimeField(
         null=True, blank=True, help_text="Before this moment nothing is charged to the group."

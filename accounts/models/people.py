@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.models.numbers import AllocatedNumber
 from accounts.names import NAME_REGEX, validate_name
 from lsp_portal.lib import clock
-from lsp_portal.lib.database import NextValue
 
 
 class Name(models.Model):
@@ -35,10 +36,18 @@ class PeopleQuerySet(models.QuerySet["User"]):
         """People who signed in and were neither approved nor switched off."""
         return self.filter(registered_at=None, is_active=True)
 
+    def registered(self, *, at: datetime) -> Self:
+        """People who may use the platform at that moment."""
+        lasting = Q(expires_at=None) | Q(expires_at__gt=at)
+        return self.filter(lasting, registered_at__isnull=False, is_active=True)
+
 
 class PeopleManager(UserManager["User"]):
     def get_queryset(self) -> PeopleQuerySet:
         return PeopleQuerySet(self.model, using=self._db)
+
+    def registered(self, *, at: datetime) -> PeopleQuerySet:
+        return self.get_queryset().registered(at=at)
 
     def waiting_for_approval(self) -> PeopleQuerySet:
         return self.get_queryset().waiting_for_approval()
@@ -64,9 +73,7 @@ class User(AbstractUser):
         validators=[validate_name],
         error_messages={"unique": "This name is taken."},
     )
-    uid = models.PositiveIntegerField(
-        unique=True, db_default=NextValue("accounts_uid"), editable=False
-    )
+    uid = AllocatedNumber("UID", kind="user")
     kind = models.CharField(max_length=6, choices=Kind, default=Kind.PERSON)
     registered_at = models.DateTimeField(
         "approved", null=True, blank=True, help_text="Empty while the person waits for approval."

@@ -47,6 +47,26 @@ def integer(name: str, default: int, minimum: int = 0) -> int:
     raise ImproperlyConfigured(f"{name} must be a whole number, at least {minimum}.")
 
 
+def interval(name: str, default: tuple[int, int], within: tuple[int, int]) -> tuple[int, int]:
+    """The first and the last of a range of whole numbers, written `1000-1999`."""
+    first, dash, last = text(name, f"{default[0]}-{default[1]}").partition("-")
+    with suppress(ValueError):
+        if dash and within[0] <= int(first) <= int(last) <= within[1]:
+            return int(first), int(last)
+    raise ImproperlyConfigured(
+        f"{name} must be two whole numbers like {default[0]}-{default[1]}, "
+        f"from {within[0]} to {within[1]}."
+    )
+
+
+def path(name: str, default: str) -> str:
+    """An absolute path for a table whose columns are separated by colons."""
+    value = text(name, default)
+    if not value.startswith("/") or ":" in value or not value.isprintable():
+        raise ImproperlyConfigured(f"{name} must be a path that begins with / and has no colon.")
+    return value
+
+
 def items(name: str, default: Sequence[str] = ()) -> list[str]:
     """The parts of a comma separated list, without the empty ones."""
     return [part.strip() for part in text(name, ",".join(default)).split(",") if part.strip()]

@@ -144,3 +144,24 @@ def test_processes_that_start_at_once_get_the_same_secret(tmp_path: Path) -> Non
     command = [sys.executable, "-c", program, str(tmp_path / "key")]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     assert len({process.communicate()[0] for process in processes}) == 1
+
+
+def test_a_range_has_a_first_and_a_last_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.interval("X", (1, 2), within=(0, 9)) == (1, 2)
+    monkeypatch.setenv("X", "3-8")
+    assert env.interval("X", (1, 2), within=(0, 9)) == (3, 8)
+
+
+@pytest.mark.parametrize("text", ["3", "8-3", "3-10", "a-b", "-1-3", "3-", "1-2-3"])
+def test_a_wrong_range_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("X", text)
+    with pytest.raises(ImproperlyConfigured, match="X must be two whole numbers like 1-2"):
+        env.interval("X", (1, 2), within=(0, 9))
+
+
+@pytest.mark.parametrize("text", ["home", "/a:b", "/a\tb"])
+def test_a_path_that_breaks_a_table_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    assert env.path("X", "/home/{name}") == "/home/{name}"
+    monkeypatch.setenv("X", text)
+    with pytest.raises(ImproperlyConfigured, match="X must be a path that begins with /"):
+        env.path("X", "/")

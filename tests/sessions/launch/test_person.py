@@ -1,4 +1,4 @@
-"""Who starts a session: the policy they accepted, what their tools are told, whom they stand for."""
+"""Who starts a session: the policy, what their tools are told, and shared accounts."""
 
 from __future__ import annotations
 
