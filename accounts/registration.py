@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from accounts.identity.failures import SignInFailedError
+from accounts.identity.providers import Provider
 from accounts.models import Identity, Name, User
 
 NAME_LENGTH = 30
@@ -46,7 +47,12 @@ def link_identity(user: User, *, issuer: str, subject: str, at: datetime) -> Ide
 
 
 def sign_in_identity(
-    *, issuer: str, subject: object, claims: Mapping[str, Any], at: datetime
+    *,
+    provider: Provider,
+    issuer: str,
+    subject: object,
+    claims: Mapping[str, Any],
+    at: datetime,
 ) -> User:
     """The person with that identity; an unknown one becomes a person who waits for approval.
 
@@ -58,9 +64,9 @@ def sign_in_identity(
         identity = Identity.objects.select_related("user").filter(issuer=issuer, subject=key)
         known = identity.first()
         if known is not None:
-            return _seen_again(known, kept, at)
+            return _seen_again(known, provider, kept, at)
         try:
-            return _newcomer(issuer, key, kept, at)
+            return _newcomer(provider, issuer, key, kept, at)
         except IntegrityError:  # somebody else took the name, or the same person came twice
             continue
     raise SignInFailedError("busy", "Too many people sign in at the moment. Please try again.")
@@ -93,7 +99,9 @@ def _wishes(claims: Mapping[str, Any]) -> Iterator[str]:
     yield "user"
 
 
-def _newcomer(issuer: str, subject: str, claims: dict[str, Any], at: datetime) -> User:
+def _newcomer(
+    provider: Provider, issuer: str, subject: str, claims: dict[str, Any], at: datetime
+) -> User:
     first, last = _full_name(claims)
     with transaction.atomic():
         user = User(
@@ -103,6 +111,7 @@ def _newcomer(issuer: str, subject: str, claims: dict[str, Any], at: datetime) -
         user.save(force_insert=True)
         Identity.objects.create(
             user=user,
+            provider=provider.name,
             issuer=issuer,
             subject=subject,
             email=_email(claims),
@@ -113,11 +122,14 @@ def _newcomer(issuer: str, subject: str, claims: dict[str, Any], at: datetime) -
     return user
 
 
-def _seen_again(identity: Identity, claims: dict[str, Any], at: datetime) -> User:
+def _seen_again(
+    identity: Identity, provider: Provider, claims: dict[str, Any], at: datetime
+) -> User:
+    identity.provider = provider.name
     identity.email = _email(claims)
     identity.claims = claims
     identity.last_seen_at = at
-    identity.save(update_fields=["email", "claims", "last_seen_at"])
+    identity.save(update_fields=["provider", "email", "claims", "last_seen_at"])
     return identity.user
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from accounts import posix_views, views
+from accounts import account_pages, posix_views, views
 from accounts.identity.views import SignInView, callback
 
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("sign-in/<slug:provider>/callback", callback, name="sign_in_callback"),
     path("sign-out", views.sign_out, name="logout"),
     path("waiting", views.waiting, name="waiting"),
+    path("account/", account_pages.account, name="account"),
+    path("account/identities/", account_pages.identities, name="identities"),
     path("oauth/", include("accounts.oidc_provider.urls")),
     path("api/v1/posix/passwd", posix_views.passwd, name="posix_passwd"),
     path("api/v1/posix/group", posix_views.group, name="posix_group"),

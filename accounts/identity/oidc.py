@@ -109,6 +109,7 @@ class OIDCBackend(ProviderSettings, OIDCAuthenticationBackend):  # type: ignore[
     def get_or_create_user(self, access_token: str, id_token: str, payload: dict[str, Any]) -> User:
         claims = {**payload, **self.get_userinfo(access_token, id_token, payload)}
         user = sign_in_identity(
+            provider=self.provider,
             issuer=payload["iss"],
             subject=claims.get(self.provider.subject_claim),
             claims=claims,

@@ -10,7 +10,7 @@ from django.http import Http404
 
 @dataclass(frozen=True)
 class Provider:
-    """An OpenID provider, and how this site is registered there."""
+    """An identity provider, how this site is registered there, and which claims say what."""
 
     name: str
     title: str
@@ -19,6 +19,14 @@ class Provider:
     client_secret: str
     scopes: str = "openid profile email"
     subject_claim: str = "sub"
+    kind: str = "oidc"
+    affiliation_claims: tuple[str, ...] = (
+        "eduperson_scoped_affiliation", "voperson_external_affiliation",
+    )  # fmt: skip
+    entitlement_claims: tuple[str, ...] = ("eduperson_entitlement", "entitlements")
+    groups_claim: str = "groups"
+    uid_claim: str = ""
+    registration: str = ""  # the policy for newcomers; empty: that of the installation
 
 
 def providers() -> list[Provider]:

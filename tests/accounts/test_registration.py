@@ -10,15 +10,17 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.identity.failures import SignInFailedError
+from accounts.identity.providers import Provider
 from accounts.models import Group, Identity, User
 from accounts.registration import free_name, sign_in_identity, slug
 
 AT = datetime(2026, 5, 1, 8, tzinfo=UTC)
 ISSUER = "https://login.example"
+PROVIDER = Provider("oidc", "the test", ISSUER, "portal", "secret")
 
 
 def arrive(subject: object, **claims: object) -> User:
-    return sign_in_identity(issuer=ISSUER, subject=subject, claims=claims, at=AT)
+    return sign_in_identity(provider=PROVIDER, issuer=ISSUER, subject=subject, claims=claims, at=AT)
 
 
 @pytest.mark.parametrize(
