@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 
 from accounts import posix
-from accounts.models import ApiToken, User
+from accounts.models import User
+from accounts.tokens import BadTokenError, find_token
 from lsp_portal.lib import clock
 from lsp_portal.lib.problems import Problem, endpoint
 
@@ -57,10 +58,10 @@ def _authorise(request: HttpRequest, *, at: datetime) -> None:
         if not (isinstance(user, User) and user.is_registered and user.is_staff):
             raise _unauthorised("Send a token with the scope “posix”.")
         return
-    digest = hashlib.sha256(text.strip().encode()).digest()
-    token = ApiToken.objects.valid(at=at).filter(digest=digest).select_related("user").first()
-    if token is None:
-        raise _unauthorised("The token is not known, has expired or was revoked.")
+    try:
+        token = find_token(text.strip(), at=at)
+    except BadTokenError as error:
+        raise _unauthorised(str(error)) from error
     if "posix" not in token.scopes or not _may_see_everybody(token.user):
         raise Problem(403, "forbidden", "Not allowed", "The token has not the scope “posix”.")
 

@@ -212,6 +212,11 @@ UID_IMPORT_RANGE = env.interval("UID_IMPORT_RANGE", (1000, 2_147_483_647), POSIX
 POSIX_HOME = env.path("POSIX_HOME", "/home/{name}")
 POSIX_SHELL = env.path("POSIX_SHELL", "/bin/bash")
 
+# Servers of people who left the group that pays
+
+MEMBERSHIP_GRACE_MINUTES = env.integer("MEMBERSHIP_GRACE_MINUTES", 60)
+MOST_REMOVALS_PERCENT = env.integer("MOST_REMOVALS_PERCENT", 20)
+
 # Static files: hashed and compressed once collected, straight from their sources until then
 
 STATIC_URL = "/static/"
@@ -258,6 +263,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(PORTAL_HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "check-services": {"task": "lsp_portal.tasks.check_services", "schedule": 60.0},
+    "stop-removed-members": {
+        "task": "sessions.tasks.stop_sessions_of_removed_members",
+        "schedule": 60.0,
+    },
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
 }
 if CELERY_BROKER_URL.startswith("filesystem:"):

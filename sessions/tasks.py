@@ -1,0 +1,14 @@
+"""Background work on sessions. A task may be lost or run twice: it reads what is due from rows."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from lsp_portal.lib import clock
+from sessions import removals
+
+
+@shared_task
+def stop_sessions_of_removed_members() -> int:
+    """Stop servers of people who left the group that pays; the number asked for."""
+    return removals.stop_sessions_of_removed_members(at=clock.now())
