@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from decimal import Decimal
+from typing import Any, ClassVar, TypeVar, cast
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Count, Model, OuterRef, PositiveBigIntegerField, QuerySet
 from django.db.models import Subquery as Sub
-from django.http import HttpRequest
+from django.forms import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 
 from accounts.admin import GroupAdmin
-from accounts.models import Group
+from accounts.models import Group, User
 from lsp_portal.lib import clock
 from lsp_portal.lib.admin import CheckedRows, ChoicesReadOnce, PortalAdmin, list_link
 from lsp_portal.lib.byte_sizes import ByteSizeField
-from lsp_portal.lib.display import byte_size
-from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
+from lsp_portal.lib.display import NOTHING, byte_size
+from quotas.awards import BadAmount, BadMove, move, read_core_hours
+from quotas.models import AllocationPeriod, Award, ComputeQuota, Grant, StorageQuota
 
 Quota = TypeVar("Quota", bound=ComputeQuota | StorageQuota)
 Parent = TypeVar("Parent", bound=Model)
@@ -134,11 +139,116 @@ class QuotaAdmin(PortalAdmin[Quota]):
         return super().has_delete_permission(request, obj) and not over
 
 
+class GrantInline(admin.TabularInline[Grant, ComputeQuota]):
+    """What was given on top or taken off; a grant is taken back by another, or by its end."""
+
+    model = Grant
+    fields = ("core_hours", "reason", "valid_from", "valid_to", "author", "counterpart_group")
+    readonly_fields = ("author", "counterpart_group")
+    extra = 0
+    can_delete = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        rows = super().get_queryset(request).select_related("author", "counterpart__quota__group")
+        return rows.order_by("-valid_from", "-pk")
+
+    @admin.display(description="moved to or from")
+    def counterpart_group(self, grant: Grant) -> str:
+        return str(grant.counterpart.quota.group) if grant.counterpart else NOTHING
+
+
+class MoveForm(forms.Form):
+    """How much of one group's quota goes to another."""
+
+    to = forms.ModelChoiceField(ComputeQuota.objects.none(), label="To")
+    core_hours = forms.CharField(label="Core-hours", max_length=30)
+    reason = forms.CharField(max_length=300)
+
+    def __init__(self, quota: ComputeQuota, *args: Any) -> None:
+        super().__init__(*args)
+        others = ComputeQuota.objects.filter(period=quota.period_id).exclude(pk=quota.pk)
+        field = self.fields["to"]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = others.select_related("group", "period").order_by("group__name")
+
+    def clean_core_hours(self) -> Decimal:
+        try:
+            return read_core_hours(self.cleaned_data["core_hours"])
+        except BadAmount as error:
+            raise forms.ValidationError(str(error)) from error
+
+
 @admin.register(ComputeQuota)
 class ComputeQuotaAdmin(QuotaAdmin[ComputeQuota]):
-    list_display = ("group", "period", "core_hours", "mode")
+    list_display = ("group", "period", "core_hours", "limit", "mode")
     list_editable = ("core_hours", "mode")
     list_filter = ("period", "mode")
+    inlines = (GrantInline,)
+    actions = ("move_core_hours",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ComputeQuota]:
+        return ComputeQuota.objects.with_limit(at=clock.now())
+
+    @admin.display(description="with grants", ordering="limit")
+    def limit(self, quota: ComputeQuota) -> str:
+        return f"{quota.limit.normalize():,f}"
+
+    def save_formset(
+        self, request: HttpRequest, form: Any, formset: BaseInlineFormSet[Any, Any, Any],
+        change: bool,
+    ) -> None:  # fmt: skip
+        for row in formset.save(commit=False):
+            row.author = request.user
+            row.save()
+        formset.save_m2m()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A quota that has grants is history."""
+        granted = obj is not None and obj.grants.exists()
+        return super().has_delete_permission(request, obj) and not granted
+
+    @admin.action(description="Move core-hours to another group", permissions=["change"])
+    def move_core_hours(
+        self, request: HttpRequest, queryset: QuerySet[ComputeQuota]
+    ) -> HttpResponseBase | None:
+        if queryset.count() != 1:
+            self.message_user(request, "Choose one quota to take from.", messages.ERROR)
+            return None
+        quota = queryset.select_related("group", "period").get()
+        form = MoveForm(quota, request.POST if "apply" in request.POST else None)
+        if form.is_valid() and self._moved(request, quota, form):
+            return None
+        shown = {**self.admin_site.each_context(request), "form": form, "quota": quota,
+                 "title": "Move core-hours", "opts": self.opts}  # fmt: skip
+        return render(request, "admin/quotas/computequota/move.html", shown)
+
+    def _moved(self, request: HttpRequest, quota: ComputeQuota, form: MoveForm) -> bool:
+        author = cast(User, request.user)
+        try:
+            move(quota, **form.cleaned_data, author=author, at=clock.now())
+        except BadMove as error:
+            form.add_error("core_hours", str(error))
+            return False
+        hours, to = form.cleaned_data["core_hours"], form.cleaned_data["to"]
+        self.message_user(
+            request, f"Moved {hours.normalize():f} core-hours from {quota.group} to {to.group}."
+        )
+        return True
+
+
+@admin.register(Award)
+class AwardAdmin(PortalAdmin[Award]):
+    """What the service itself was given, in its parts."""
+
+    list_display = ("period", "source", "core_hours")
+    list_filter = ("period",)
+    list_select_related = ("period",)
+    search_fields = ("source",)
+    autocomplete_fields = ("period",)
+    ordering = ("-period__starts_on", "source")
 
 
 @admin.register(StorageQuota)
@@ -174,4 +284,4 @@ class GroupWithQuotasAdmin(GroupAdmin):
 def _current_quota(at: datetime) -> Sub:
     period = AllocationPeriod.objects.current(at=at)
     quotas = ComputeQuota.objects.filter(period=period, group=OuterRef("pk"))
-    return Sub(quotas.values("core_hours"))
+    return Sub(quotas.with_limit(at=at).values("limit"))

@@ -1,4 +1,4 @@
-"""What groups are given in the current allocation period."""
+"""What groups are given: their quotas, and moves between them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 
 from django.db import transaction
 
-from accounts.models import Group
-from quotas.models import AllocationPeriod, ComputeQuota
+from accounts.models import Group, User
+from quotas.models import AllocationPeriod, ComputeQuota, Grant
 
 MAX_CORE_HOURS = Decimal(10) ** 10
 DIGITS = Decimal("0.000001")
@@ -50,6 +50,34 @@ def set_compute_quota(
     return ComputeQuota.objects.update_or_create(
         group=group, period=_current_period(at), defaults=values
     )
+
+
+class BadMove(ValueError):  # noqa: N818 - what is wrong
+    """A move that the quotas do not allow."""
+
+
+@transaction.atomic
+def move(
+    quota: ComputeQuota, *, to: ComputeQuota, core_hours: Decimal, reason: str, author: User,
+    at: datetime,
+) -> tuple[Grant, Grant]:  # fmt: skip
+    """Move core-hours from one quota to another of the same period, as a pair of grants.
+
+    Raises BadMove for nothing, for more than the quota has, and between periods.
+    """
+    locked = ComputeQuota.objects.filter(pk__in=[quota.pk, to.pk]).order_by("pk")
+    list(locked.select_for_update(of=("self",)))
+    limit = ComputeQuota.objects.with_limit(at=at).get(pk=quota.pk).limit
+    if quota.period_id != to.period_id or quota.pk == to.pk:
+        raise BadMove("Move between two groups, within one period.")
+    if not 0 < core_hours <= limit:
+        raise BadMove(f"Move more than 0 and at most the {limit.normalize():f} that there are.")
+    common = {"reason": reason, "author": author, "valid_from": at}
+    taken = Grant.objects.create(quota=quota, core_hours=-core_hours, **common)
+    given = Grant.objects.create(quota=to, core_hours=core_hours, counterpart=taken, **common)
+    taken.counterpart = given
+    taken.save(update_fields=["counterpart"])
+    return taken, given
 
 
 def _current_period(at: datetime) -> AllocationPeriod:

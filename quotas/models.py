@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Self, TypeVar
 
@@ -10,9 +10,13 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Cast, Coalesce, Greatest, Least
 
-from accounts.models import Group
+from accounts.models import Group, User
+from lsp_portal.lib import clock
+
+HOURS = models.DecimalField(max_digits=16, decimal_places=6)
 
 
 class AllocationPeriodQuerySet(models.QuerySet["AllocationPeriod"]):
@@ -87,8 +91,34 @@ class QuotaQuerySet(models.QuerySet[QuotaModel]):
         ).select_related("period")
 
 
+class ComputeQuotaQuerySet(QuotaQuerySet["ComputeQuota"]):
+    def with_limit(self, *, at: datetime) -> Self:
+        """The quotas with `limit`, the core-hours with all grants of that moment.
+
+        Before its period a quota has the limit of its first moment, after it that of its last.
+        """
+        moment = Least(
+            Greatest(Value(at), Cast("period__starts_on", models.DateTimeField())),
+            Cast("period__ends_on", models.DateTimeField()) - timedelta(microseconds=1),
+        )
+        granted = (
+            Grant.objects.filter(quota=OuterRef("pk"))
+            .in_force(at=OuterRef("moment"))
+            .order_by()
+            .values("quota")
+            .annotate(total=Sum("core_hours"))
+            .values("total")
+        )
+        nothing = Value(Decimal(0), output_field=HOURS)
+        limit = F("core_hours") + Coalesce(Subquery(granted), nothing)
+        return self.alias(moment=moment).annotate(limit=Greatest(limit, nothing))
+
+
 class ComputeQuota(models.Model):
-    """Core-hours that a group may use, or is expected to use, in a period."""
+    """Core-hours that a group may use, or is expected to use, in a period; grants come on top."""
+
+    limit: Decimal
+    """The core-hours with all grants; of rows read `with_limit`."""
 
     class Mode(models.TextChoices):
         NOMINAL = "nominal", "nominal (count and warn)"
@@ -100,7 +130,7 @@ class ComputeQuota(models.Model):
     core_hours = models.DecimalField(max_digits=16, decimal_places=6)
     mode = models.CharField(max_length=7, choices=Mode, default=Mode.NOMINAL)
 
-    objects = QuotaQuerySet["ComputeQuota"].as_manager()
+    objects = ComputeQuotaQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -121,6 +151,77 @@ class ComputeQuota(models.Model):
 
     def __str__(self) -> str:
         return f"{self.core_hours} core-hours of {self.group} in {self.period}"
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def in_force(self, *, at: datetime | OuterRef) -> Self:
+        """Grants that count at that moment (`valid_from <= at < valid_to`)."""
+        return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
+
+
+class Grant(models.Model):
+    """Core-hours on top of a quota, or off it, for good or for a while; never edited afterwards.
+
+    The two sides of a move between groups refer to each other.
+    """
+
+    quota = models.ForeignKey(ComputeQuota, on_delete=models.PROTECT, related_name="grants")
+    core_hours = models.DecimalField(
+        max_digits=16, decimal_places=6, help_text="Below zero to take some away."
+    )
+    reason = models.CharField(max_length=300)
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", editable=False)
+    valid_from = models.DateTimeField(default=clock.now)
+    valid_to = models.DateTimeField(
+        null=True, blank=True, help_text="From then on the grant counts no more. Empty: no end."
+    )
+    counterpart = models.OneToOneField(
+        "self", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=~Q(core_hours=Decimal(0)),
+                name="grant_is_not_nothing",
+                violation_error_message="Give some core-hours, or take some away.",
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")),
+                name="grant_ends_after_it_begins",
+                violation_error_message="The grant must end after it begins.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.core_hours:+f} core-hours: {self.reason}"
+
+
+class Award(models.Model):
+    """A part of what the service itself was given for a period, by one of its funders."""
+
+    period = models.ForeignKey(AllocationPeriod, on_delete=models.PROTECT, related_name="awards")
+    source = models.CharField(max_length=120, help_text="Who gave it: “IRIS 2026”.")
+    core_hours = models.DecimalField(max_digits=16, decimal_places=6)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["period", "source"],
+                name="one_award_per_period_and_source",
+                violation_error_message="There is an award of this source in the period already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(core_hours__gt=Decimal(0)),
+                name="award_is_more_than_nothing",
+                violation_error_message="An award has more than 0 core-hours.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.core_hours:f} core-hours of {self.source} in {self.period}"
 
 
 class StorageQuota(models.Model):

@@ -65,7 +65,7 @@ def dashboard(group: Group, window: Window, period: AllocationPeriod | None) -> 
     total = sum((amount for _, amount in used.values()), Usage())
     ever = _memberships(group)
     valid = _in_force(ever, at=window.at)
-    quota = _quota(group, period)
+    quota = _quota(group, period, at=window.at)
     samples = list(StorageSample.objects.filter(group=group).newest())
     return Dashboard(
         total=total,
@@ -167,10 +167,11 @@ def _percent(part: Usage, total: Usage) -> Decimal:
     return share.quantize(Decimal("0.1"))
 
 
-def _quota(group: Group, period: AllocationPeriod | None) -> ComputeQuota | None:
+def _quota(group: Group, period: AllocationPeriod | None, *, at: datetime) -> ComputeQuota | None:
     if period is None:
         return None
-    return ComputeQuota.objects.select_related("period").filter(group=group, period=period).first()
+    quotas = ComputeQuota.objects.select_related("period").filter(group=group, period=period)
+    return quotas.with_limit(at=at).first()
 
 
 def _compute_bar(
@@ -180,7 +181,7 @@ def _compute_bar(
         return None
     is_current = quota.period.starts_at <= at < quota.period.ends_at
     held = Session.objects.filter(group=group).holding(at=at).hold() if is_current else 0
-    limit = millicore_seconds(quota.core_hours)
+    limit = millicore_seconds(quota.limit)
     return compute_quota_bar(total.millicore_seconds, limit, held=held)
 
 

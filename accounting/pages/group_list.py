@@ -45,8 +45,8 @@ def _lines(groups: list[Group], period: AllocationPeriod | None, at: datetime) -
         return [Line(group, group.is_closed(at=at), None) for group in groups]
     window = Window(period.starts_at, period.ends_at, at)
     used = {row.group.pk: row.usage for row in usage.by_group(window) if row.group}
-    quotas = ComputeQuota.objects.filter(period=period, group__in=groups)
-    limits = {quota.group_id: millicore_seconds(quota.core_hours) for quota in quotas}
+    quotas = ComputeQuota.objects.filter(period=period, group__in=groups).with_limit(at=at)
+    limits = {quota.group_id: millicore_seconds(quota.limit) for quota in quotas}
     held = Session.objects.filter(group__in=groups).holding(at=at).hold_by_group()
     return [
         Line(

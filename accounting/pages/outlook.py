@@ -32,17 +32,12 @@ class Outlook:
 
 def outlook(group: Group, *, at: datetime) -> Outlook | None:
     """The outlook on the quota of the period that contains `at`; None without one."""
-    today = at.astimezone(UTC).date()
-    quota = (
-        ComputeQuota.objects.select_related("period")
-        .filter(group=group, period__starts_on__lte=today, period__ends_on__gt=today)
-        .first()
-    )
+    quota = ComputeQuota.objects.of(group, at=at).with_limit(at=at).first()
     if quota is None:
         return None
     period = Window(quota.period.starts_at, quota.period.ends_at, at)
     used = usage.total(period, group=group).millicore_seconds
-    remaining = millicore_seconds(quota.core_hours) - used
+    remaining = millicore_seconds(quota.limit) - used
     return Outlook(quota, remaining, _forecast(group, quota, remaining, at=at))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.paginator import Page, Paginator
 
@@ -10,7 +11,7 @@ from accounting import usage
 from accounting.usage import Named, Window
 from accounts.models import Group, User
 from lsp_portal.lib.display import QuotaBar, compute_quota_bar
-from quotas.models import AllocationPeriod, ComputeQuota
+from quotas.models import AllocationPeriod, Award, ComputeQuota
 from quotas.vocabulary import Usage, core_hours, millicore_seconds
 from sessions import storage
 from sessions.models import Session
@@ -57,13 +58,30 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Awarded:
+    """What the service was given for the period, and what of it went to groups.
+
+    Without awards everything that groups were given counts as awarded.
+    """
+
+    parts: list[tuple[str, int]]
+    given: int
+    bar: QuotaBar
+
+    @property
+    def not_given(self) -> int:
+        """Below zero where groups were given more than there is."""
+        return sum(amount for _, amount in self.parts) - self.given
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Usage by group and by person: two views of the same total."""
 
     groups: Page[Line]
     users: Page[Line]
     total: Usage
-    awarded: QuotaBar | None
+    awarded: Awarded | None
     storage: Stored
     running: int
     pending: int
@@ -83,7 +101,7 @@ def overview(
         groups=Paginator(_found(of_groups, search), ROWS).get_page(groups),
         users=Paginator(_found(of_users, search), ROWS).get_page(users),
         total=total,
-        awarded=_awarded_bar(total, of_groups) if period else None,
+        awarded=_awarded(total, of_groups, period) if period else None,
         storage=Stored(_stored(of_groups), _stored(of_users)),
         running=Session.objects.open().running(at=window.at).count(),
         pending=Session.objects.pending(at=window.at).count(),
@@ -94,7 +112,7 @@ def overview(
 def group_lines(window: Window, period: AllocationPeriod | None) -> list[Line]:
     """Every group with usage in the window, storage now, or a quota in the period, most first."""
     used = {_key(row.group): (row.group, row.usage) for row in usage.by_group(window)}
-    stored, quotas = storage.by_group(), _quotas(period)
+    stored, quotas = storage.by_group(), _quotas(period, at=window.at)
     for group in Group.objects.filter(pk__in=(stored.keys() | quotas.keys()) - used.keys()):
         used[group.pk] = (Named(group.pk, group.name, group.title), Usage())
     return _most_first(
@@ -115,14 +133,19 @@ def _key(named: Named | None) -> int | None:
     return named.pk if named else None
 
 
-def _quotas(period: AllocationPeriod | None) -> dict[int | None, int]:
-    quotas = ComputeQuota.objects.filter(period=period) if period else ()
-    return {quota.group_id: millicore_seconds(quota.core_hours) for quota in quotas}
+def _quotas(period: AllocationPeriod | None, *, at: datetime) -> dict[int | None, int]:
+    if period is None:
+        return {}
+    quotas = ComputeQuota.objects.filter(period=period).with_limit(at=at)
+    return {quota.group_id: millicore_seconds(quota.limit) for quota in quotas}
 
 
-def _awarded_bar(total: Usage, lines: list[Line]) -> QuotaBar:
-    awarded = sum(line.quota or 0 for line in lines)
-    return compute_quota_bar(total.millicore_seconds, awarded or None)
+def _awarded(total: Usage, lines: list[Line], period: AllocationPeriod) -> Awarded:
+    awards = Award.objects.filter(period=period).order_by("source")
+    parts = [(award.source, millicore_seconds(award.core_hours)) for award in awards]
+    given = sum(line.quota or 0 for line in lines)
+    limit = sum(amount for _, amount in parts) if parts else given
+    return Awarded(parts, given, compute_quota_bar(total.millicore_seconds, limit or None))
 
 
 def _stored(lines: list[Line]) -> int:

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils.html import strip_tags
 
 from accounting import rollups, usage
 from accounting.usage import Window
 from accounts.models import Group, User
-from quotas.models import AllocationPeriod, StorageQuota
+from quotas.models import AllocationPeriod, Award, Grant, StorageQuota
 from quotas.vocabulary import core_hours
 from sessions.models import Hub, Session, StorageSample
 from tests import factories
@@ -142,6 +143,24 @@ def test_the_overview_is_the_same_total_by_group_and_by_person(
     for name, shown in (("groups", groups), ("users", users)):
         saved = records(dora, f"/overview/{name}.csv")
         assert [row["core_hours"] for row in saved] == [cells[2] for cells in shown[:-1]]
+
+
+@pytest.mark.usefixtures("used")
+def test_the_overview_shows_the_parts_of_the_award_and_what_is_not_given_out(
+    dora: User, transients: Group, spring: AllocationPeriod
+) -> None:
+    quota = factories.quota(transients, spring, "10")
+    Grant.objects.create(
+        quota=quota, core_hours=5, reason="more", author=dora, valid_from=NOW - DAY
+    )
+    for source, hours in (("IRIS", 30), ("EGI", 10)):
+        Award.objects.create(period=spring, source=source, core_hours=hours)
+
+    page = " ".join(strip_tags(text(dora, "/overview/")).split())
+
+    assert "4.02 of 40.00 core-hours" in page
+    assert "EGI: 10.00IRIS: 30.00 15.00 given to groups, 25.00 not given out" in page
+    assert "of 15.00 core-hours" in text(dora, "/groups/transients/")
 
 
 @pytest.mark.usefixtures("used")

@@ -11,7 +11,8 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from accounts.models import Group
-from quotas.models import AllocationPeriod, ComputeQuota
+from quotas.models import AllocationPeriod, ComputeQuota, Grant
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +46,16 @@ def test_it_changes_the_quota_and_keeps_its_mode_unless_told() -> None:
     assert set_quota("transients", "20").startswith("Changed the compute quota of transients")
     quota = ComputeQuota.objects.get()
     assert (quota.core_hours, quota.mode) == (Decimal(20), "soft")
+
+
+def test_it_says_what_the_grants_make_of_it() -> None:
+    set_quota("transients", "10")
+    dora = factories.administrator("dora")
+    quota = ComputeQuota.objects.get()
+    Grant.objects.create(
+        quota=quota, core_hours=5, reason="more", author=dora, valid_from=quota.period.starts_at
+    )
+    assert set_quota("transients", "20").endswith("With its grants that makes 25.000000 now.\n")
 
 
 def test_a_new_quota_is_nominal_unless_told() -> None:

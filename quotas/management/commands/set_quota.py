@@ -44,5 +44,10 @@ def _report(quota: ComputeQuota, new: bool) -> str:
     return (
         f"{verb} the compute quota of {quota.group.name} in {period.title} "
         f"({period.starts_on} until before {period.ends_on}) "
-        f"to {quota.core_hours:f} core-hours, {quota.mode}."
+        f"to {quota.core_hours:f} core-hours, {quota.mode}.{_with_grants(quota)}"
     )
+
+
+def _with_grants(quota: ComputeQuota) -> str:
+    limit = ComputeQuota.objects.with_limit(at=clock.now()).get(pk=quota.pk).limit
+    return "" if limit == quota.core_hours else f" With its grants that makes {limit:f} now."

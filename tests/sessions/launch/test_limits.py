@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from quotas.models import AllocationPeriod, ComputeQuota
+from quotas.models import AllocationPeriod, ComputeQuota, Grant
 from sessions import launch
 from sessions.models import Session
 from sessions.refusals import LaunchRefused
@@ -33,6 +33,18 @@ def test_a_millionth_of_a_core_hour_too_little_is_too_little(platform: Platform)
     platform.running()
     platform.quota("3.999999")
     assert not is_granted(platform, 1)
+
+
+def test_grants_on_top_of_a_quota_count_while_they_are_in_force(platform: Platform) -> None:
+    quota = platform.quota("0.5")
+    Grant.objects.create(
+        quota=quota, core_hours=Decimal("0.5"), reason="a workshop", author=platform.alice,
+        valid_from=NOW + HOUR, valid_to=NOW + 3 * HOUR,
+    )  # fmt: skip
+    assert not is_granted(platform, 1)
+    assert is_granted(platform, 2, hours_later=1)
+    assert is_granted(platform, 3, hours_later=2)
+    assert not is_granted(platform, 4, hours_later=3)
 
 
 def test_the_hold_of_a_grant_is_free_when_its_lease_has_run_out(platform: Platform) -> None:
