@@ -284,4 +284,4 @@ class GroupWithQuotasAdmin(GroupAdmin):
 def _current_quota(at: datetime) -> Sub:
     period = AllocationPeriod.objects.current(at=at)
     quotas = ComputeQuota.objects.filter(period=period, group=OuterRef("pk"))
-    return Sub(quotas.with_limit(at=at).values("limit"))
+    return Sub(quotas.with_limit(at=at).values("limit"))  # type: ignore[misc]  # annotated

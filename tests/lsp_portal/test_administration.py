@@ -24,7 +24,7 @@ from accounting.models import ExportMark, ExportRun
 from accounts.models import Group, Identity, Membership, Name, User
 from lsp_portal.administration import ORDER
 from lsp_portal.models import Service
-from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
+from quotas.models import AllocationPeriod, Award, ComputeQuota, StorageQuota
 from sessions.models import (
     Alert,
     Charge,
@@ -144,6 +144,7 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     Name: lambda n: factories.user(),
     AllocationPeriod: _period,
     ComputeQuota: lambda n: factories.quota(factories.group(), _period(n), "5"),
+    Award: lambda n: Award.objects.create(period=_period(n), source="IRIS", core_hours=1),
     StorageQuota: lambda n: StorageQuota.objects.create(
         group=factories.group(), period=_period(n), limit_bytes=n
     ),
