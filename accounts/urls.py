@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from accounts import account_pages, posix_views, views
+from accounts import account_pages, git_pages, posix_views, token_pages, views
 from accounts.identity.views import SignInView, callback
 
 urlpatterns = [
@@ -12,7 +12,10 @@ urlpatterns = [
     path("sign-out", views.sign_out, name="logout"),
     path("waiting", views.waiting, name="waiting"),
     path("account/", account_pages.account, name="account"),
+    path("account/git/", git_pages.git, name="account_git"),
     path("account/identities/", account_pages.identities, name="identities"),
+    path("account/tokens/", token_pages.tokens, name="tokens"),
+    path("account/tokens/<int:number>/revoke", token_pages.revoke, name="revoke_token"),
     path("oauth/", include("accounts.oidc_provider.urls")),
     path("api/v1/posix/passwd", posix_views.passwd, name="posix_passwd"),
     path("api/v1/posix/group", posix_views.group, name="posix_group"),

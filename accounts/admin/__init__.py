@@ -3,8 +3,10 @@
 from accounts.admin.groups import GroupAdmin, MembershipAdmin
 from accounts.admin.people import IdentityAdmin, NameAdmin, PersonAdmin
 from accounts.admin.sign_in import ApplicationAdmin
+from accounts.admin.tokens import ApiTokenAdmin
 
 __all__ = [
+    "ApiTokenAdmin",
     "ApplicationAdmin",
     "GroupAdmin",
     "IdentityAdmin",
