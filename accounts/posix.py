@@ -44,6 +44,14 @@ def claimed_uid(value: object) -> ClaimedUid:
     return ClaimedUid(number, f"The UID {number} was claimed.")
 
 
+def uid_note(user: User, value: object) -> str:
+    """What became of the number that a provider claimed when the person first came."""
+    if value is not None and _number(value) == user.uid:
+        return f"The UID {user.uid} was claimed."
+    claim = claimed_uid(value)
+    return f"The claimed UID {claim.number} was not given." if claim.number else claim.note
+
+
 def ensure_free_number(number: int) -> None:
     """Raises ValidationError for a number that cannot be given to anybody."""
     why_not = _why_not(number)

@@ -13,12 +13,14 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from accounts import posix
 from accounts.identity.failures import SignInFailedError
 from accounts.identity.providers import Provider
 from accounts.models import Identity, Name, User
 
 NAME_LENGTH = 30
 ATTEMPTS = 20  # newcomers who want the same name at the same moment
+NO_NUMBERS = "This site cannot take in anybody at the moment; its administrators can change that."
 PROTOCOL_CLAIMS = {"iss", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash", "jti"}
 # Accounts that Linux or JupyterHub give a meaning of their own.
 RESERVED = {
@@ -67,8 +69,10 @@ def sign_in_identity(
             return _seen_again(known, provider, kept, at)
         try:
             return _newcomer(provider, issuer, key, kept, at)
-        except IntegrityError:  # somebody else took the name, or the same person came twice
-            continue
+        except IntegrityError as error:
+            if posix.is_used_up(error):
+                raise SignInFailedError("no_numbers", NO_NUMBERS) from error
+            continue  # somebody else took the name or number, or the same person came twice
     raise SignInFailedError("busy", "Too many people sign in at the moment. Please try again.")
 
 
@@ -105,7 +109,11 @@ def _newcomer(
     first, last = _full_name(claims)
     with transaction.atomic():
         user = User(
-            username=free_name(claims), first_name=first, last_name=last, email=_email(claims)
+            username=free_name(claims),
+            uid=posix.claimed_uid(claims.get(provider.uid_claim)).number,
+            first_name=first,
+            last_name=last,
+            email=_email(claims),
         )
         user.set_unusable_password()
         user.save(force_insert=True)

@@ -37,6 +37,8 @@ def words(session: Session, state: Session.State) -> str:
 
 
 def _reason(session: Session) -> str:
+    if session.stop_note and session.end_reason == "admin":
+        return f"stopped by the portal: {session.stop_note}"
     if session.end_source != Session.EndSource.STOP or not session.end_reason:
         return SOURCES[session.end_source]
     return REASONS.get(session.end_reason, session.end_reason)

@@ -18,7 +18,10 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import posix
+from accounts.identity.failures import SignInFailedError
+from accounts.identity.providers import Provider
 from accounts.models import ApiToken, Group, PosixId, User
+from accounts.registration import sign_in_identity
 from lsp_portal.lib import clock
 from tests import factories
 
@@ -373,3 +376,32 @@ class TestTheAdministration:
         }
         named = {"name": "newcomer", "title": "New", "username": "newcomer"}
         return client.post(f"/admin/accounts/{kind}/add/", {**named, **inlines, **values})
+
+
+class TestNewcomers:
+    def come(self, subject: str, **claims: object) -> User:
+        provider = Provider("site", "the site", "https://i", "id", "secret", uid_claim="uidNumber")
+        return sign_in_identity(
+            provider=provider, issuer="https://i", subject=subject, claims=claims, at=NOW
+        )
+
+    def test_the_first_sign_in_takes_the_claimed_number_over_and_no_later_one(self) -> None:
+        assert self.come("bob", uidNumber="7001").uid == 7001
+        bob = self.come("bob", uidNumber="7002")
+        assert bob.uid == 7001
+        assert posix.uid_note(bob, "7001") == "The UID 7001 was claimed."
+        assert posix.uid_note(bob, "7002") == "The claimed UID 7002 was not given."
+
+    @pytest.mark.parametrize("claim", ["7001", "root", 7, [], None])
+    def test_a_claim_that_cannot_be_followed_fails_nobody(self, claim: object) -> None:
+        factories.user(uid=7001)
+        first, last = 200_000, 599_999
+        newcomer = self.come("eve", uidNumber=claim)
+        assert first <= newcomer.uid <= last
+        assert bool(posix.uid_note(newcomer, claim)) == (claim is not None)
+
+    def test_without_numbers_left_the_page_says_so(self, settings: Settings) -> None:
+        factories.user(uid=41_000)
+        settings.UID_RANGE = (41_000, 41_000)
+        with pytest.raises(SignInFailedError, match="cannot take in anybody"):
+            self.come("eve")
