@@ -24,6 +24,7 @@ from quotas.awards import BadAmount, BadMove, move, read_core_hours
 from quotas.models import AllocationPeriod, Award, ComputeQuota, Grant, StorageQuota
 
 Quota = TypeVar("Quota", bound=ComputeQuota | StorageQuota)
+OfPeriod = TypeVar("OfPeriod", bound=ComputeQuota | StorageQuota | Award)
 Parent = TypeVar("Parent", bound=Model)
 BYTES: dict[type[Any], dict[str, Any]] = {PositiveBigIntegerField: {"form_class": ByteSizeField}}
 
@@ -124,8 +125,16 @@ def _given(model: type[Model], period: AllocationPeriod, number: int | None) -> 
     return list_link(model, text, period__id__exact=period.pk)
 
 
-class QuotaAdmin(PortalAdmin[Quota]):
-    """Quotas; those of a period that is over are history."""
+class OfPeriodAdmin(PortalAdmin[OfPeriod]):
+    """What is given for a period; when it is over, it is history."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: OfPeriod | None = None) -> bool:
+        over = obj is not None and obj.period.ends_at <= clock.now()
+        return super().has_delete_permission(request, obj) and not over
+
+
+class QuotaAdmin(OfPeriodAdmin[Quota]):
+    """What groups are given."""
 
     list_filter: ClassVar[tuple[str, ...]] = ("period",)
     list_select_related = ("group", "period")
@@ -133,10 +142,6 @@ class QuotaAdmin(PortalAdmin[Quota]):
     search_help_text = "Name or title of the group"
     autocomplete_fields = ("group", "period")
     ordering = ("-period__starts_on", "group__name")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Quota | None = None) -> bool:
-        over = obj is not None and obj.period.ends_at <= clock.now()
-        return super().has_delete_permission(request, obj) and not over
 
 
 class GrantInline(admin.TabularInline[Grant, ComputeQuota]):
@@ -240,7 +245,7 @@ class ComputeQuotaAdmin(QuotaAdmin[ComputeQuota]):
 
 
 @admin.register(Award)
-class AwardAdmin(PortalAdmin[Award]):
+class AwardAdmin(OfPeriodAdmin[Award]):
     """What the service itself was given, in its parts."""
 
     list_display = ("period", "source", "core_hours")

@@ -16,7 +16,7 @@ from django.db.models.functions import Cast, Coalesce, Greatest, Least
 from accounts.models import Group, User
 from lsp_portal.lib import clock
 
-HOURS = models.DecimalField(max_digits=16, decimal_places=6)
+HOURS: models.DecimalField[Decimal, Decimal] = models.DecimalField(max_digits=16, decimal_places=6)
 
 
 class AllocationPeriodQuerySet(models.QuerySet["AllocationPeriod"]):

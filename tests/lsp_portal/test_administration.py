@@ -177,10 +177,10 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
 }
 
 ADDED = {
-    User, Group, Membership, AllocationPeriod, ComputeQuota, StorageQuota, Hub, HubUserName, Image,
-    Size, Service,
+    User, Group, Membership, AllocationPeriod, ComputeQuota, StorageQuota, Award, Hub, HubUserName,
+    Image, Size, Service,
 }  # fmt: skip
-# The quotas made here are of a period that is over, which is history.
+# The quotas and awards made here are of a period that is over, which is history.
 DELETED = {AllocationPeriod, HubUserName, Image, Size, Service, Application}
 
 every_model = pytest.mark.parametrize(
