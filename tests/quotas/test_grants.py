@@ -125,7 +125,7 @@ def test_an_administrator_gives_with_a_reason(
     assert "required" in errors_of(send_form(admin, page, **row))
     assert send_form(admin, page, **row, **{"grants-0-reason": "late data"}).status_code == 302
     given = Grant.objects.get()
-    assert (given.core_hours, given.reason, given.author) == (12, "late data", dora)
+    assert (given.core_hours, given.reason, given.author) == (Decimal(12), "late data", dora)
 
 
 def test_an_administrator_moves_core_hours(
@@ -138,7 +138,7 @@ def test_an_administrator_moves_core_hours(
     assert "at most the 100" in admin.post(path, data).content.decode()
     answer = admin.post(path, data | {"core_hours": "40"}, follow=True)
     assert "Moved 40 core-hours from transients to galaxies." in answer.content.decode()
-    assert (limit(quota), limit(other)) == (60, 50)
+    assert (limit(quota), limit(other)) == (Decimal(60), Decimal(50))
 
 
 def test_a_quota_with_grants_is_not_deleted(
