@@ -3,20 +3,24 @@
 from django.urls import include, path
 
 from accounts import account_pages, git_pages, posix_views, token_pages, views
-from accounts.identity.views import SignInView, callback
+from accounts.identity.views import callback, link, sign_in_with
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="login"),
-    path("sign-in/<slug:provider>", SignInView.as_view(), name="sign_in_with"),
+    path("sign-in/<slug:provider>", sign_in_with, name="sign_in_with"),
     path("sign-in/<slug:provider>/callback", callback, name="sign_in_callback"),
     path("sign-out", views.sign_out, name="logout"),
     path("waiting", views.waiting, name="waiting"),
     path("account/", account_pages.account, name="account"),
     path("account/git/", git_pages.git, name="account_git"),
     path("account/identities/", account_pages.identities, name="identities"),
+    path("account/identities/prove", account_pages.prove, name="prove_identity"),
+    path("account/identities/link/<slug:provider>", link, name="link_identity"),
+    path("account/identities/<int:number>/unlink", account_pages.unlink, name="unlink_identity"),
     path("account/tokens/", token_pages.tokens, name="tokens"),
     path("account/tokens/<int:number>/revoke", token_pages.revoke, name="revoke_token"),
     path("oauth/", include("accounts.oidc_provider.urls")),
+    path("api/v1/", include("accounts.api.urls")),
     path("api/v1/posix/passwd", posix_views.passwd, name="posix_passwd"),
     path("api/v1/posix/group", posix_views.group, name="posix_group"),
     path("api/v1/posix/accounts.json", posix_views.accounts, name="posix_accounts"),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import django_stubs_ext
 from csp.constants import NONE, SELF
 
+from accounts.identity.configuration import configured, ensure_distinct
 from lsp_portal.lib import env
 from lsp_portal.lib.keys import rsa_private_key
 
@@ -151,11 +152,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "landing"
-AUTHENTICATION_BACKENDS = [
-    "accounts.identity.oidc.OIDCBackend",
-    "django.contrib.auth.backends.ModelBackend",  # passwords, for the admin's first hour
-]
-IDENTITY_PROVIDERS: list[dict[str, Any]] = []
+AUTHENTICATION_BACKENDS = ["accounts.identity.backend.AccountBackend"]
+IDENTITY_PROVIDERS: list[dict[str, Any]] = configured(env.text("IDENTITY_PROVIDERS", ""))
 if OIDC_ISSUER := env.url("OIDC_ISSUER", ""):
     IDENTITY_PROVIDERS.append(
         {
@@ -168,6 +166,7 @@ if OIDC_ISSUER := env.url("OIDC_ISSUER", ""):
             "subject_claim": env.text("OIDC_SUBJECT_CLAIM", "sub"),
         }
     )
+ensure_distinct(IDENTITY_PROVIDERS)
 OAUTH2_PROVIDER: dict[str, Any] = {
     "OAUTH2_VALIDATOR_CLASS": "accounts.oidc_provider.validator.PortalValidator",
     "OIDC_ENABLED": True,
@@ -234,14 +233,32 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.Registered"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "accounts.api.filters.Ordering",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "accounts.api.paging.Pages",
+    "EXCEPTION_HANDLER": "accounts.api.problems.answer",
+    "UNAUTHENTICATED_TOKEN": None,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": SITE_NAME,
-    "DESCRIPTION": "The interface between JupyterHubs, their users and the portal.",
+    "DESCRIPTION": "The interface between JupyterHubs, their users, other programs and the portal.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "GroupKindEnum": "accounts.models.groups.Group.Kind",
+        "RoleEnum": "accounts.models.memberships.Membership.Role",
+        "RightsEnum": "accounts.models.memberships.Membership.Right",
+        "ScopesEnum": "accounts.models.tokens.ApiToken.Scope",
+        "UserKindEnum": "accounts.models.people.User.Kind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

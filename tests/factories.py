@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
-from accounts.models import Group, Membership, User
+from django.contrib.auth.models import Permission
+
+from accounts.models import Group, Invitation, Membership, User
 from quotas.models import AllocationPeriod, ComputeQuota
 from sessions.hub.seats import seat
 from sessions.models import Charge, Hub, Image, Session, Size, StaleDay
@@ -115,3 +118,18 @@ def charge(of: Session, **values: Any) -> Charge:
             for number in range(days + 1)
         )
     return made
+
+
+def invitation(to: Group, invited_by: User, **values: Any) -> Invitation:
+    """One that can be accepted for years."""
+    number = next(numbers)
+    defaults = {
+        "email": f"guest-{number}@example.org",
+        "secret_hash": sha256(str(number).encode()).digest(),
+        "expires_at": datetime(2099, 1, 1, tzinfo=UTC),
+    }
+    return Invitation.objects.create(group=to, invited_by=invited_by, **{**defaults, **values})
+
+
+def permissions(*codenames: str) -> list[Permission]:
+    return list(Permission.objects.filter(codename__in=codenames))

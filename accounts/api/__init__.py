@@ -1,0 +1,1 @@
+"""The API for people: users, groups, memberships, invitations."""

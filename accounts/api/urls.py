@@ -1,0 +1,12 @@
+"""Addresses below /api/v1/."""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from accounts.api import views
+
+router = SimpleRouter(trailing_slash=False)
+router.register("users", views.UserViewSet, basename="api-user")
+router.register("groups", views.GroupViewSet, basename="api-group")
+
+urlpatterns = [path("me", views.MeView.as_view(), name="api-me"), *router.urls]
