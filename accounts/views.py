@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import local_path, signed_in
-from accounts.identity.providers import providers
+from accounts.identity.choice import ways
 from accounts.models import User
 from accounts.oidc_provider.clients import hub_logouts
 
@@ -24,10 +21,10 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     path = local_path(request, request.GET.get("next"))
     if request.user.is_authenticated:
         return redirect(path)
-    ways = [(provider.title, _way(provider.name, path)) for provider in providers()]
-    if len(ways) == 1:
-        return redirect(ways[0][1])
-    return render(request, "accounts/sign_in.html", {"ways": ways})
+    found = ways(request, path)
+    if len(found) == 1:
+        return redirect(found[0].address)
+    return render(request, "accounts/sign_in.html", {"ways": found})
 
 
 @require_POST
@@ -45,7 +42,3 @@ def waiting(request: HttpRequest) -> HttpResponseBase:
     if isinstance(user, User) and user.is_registered:
         return redirect("landing")
     return render(request, "accounts/waiting.html")
-
-
-def _way(name: str, path: str) -> str:
-    return f"{reverse('sign_in_with', args=[name])}?{urlencode({'next': path})}"

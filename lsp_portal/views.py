@@ -4,9 +4,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from accounts.identity.choice import ways
 from lsp_portal.lib import clock
 from lsp_portal.lib.problems import Problem
 from lsp_portal.models import Service
@@ -19,7 +21,8 @@ def landing(request: HttpRequest) -> HttpResponse:
     services = Service.objects.filter(is_shown=True)
     cards = [(service, *service.light(at=now)) for service in services]
     words = {"tagline": settings.SITE_TAGLINE, "introduction": settings.SITE_INTRODUCTION}
-    return render(request, "landing.html", {"cards": cards, **words})
+    found = ways(request, reverse("my_usage"))
+    return render(request, "landing.html", {"cards": cards, "ways": found, **words})
 
 
 @require_safe

@@ -7,15 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
-import requests
 from django.core.cache import cache
 
 from accounts.identity.failures import SignInFailedError
 from accounts.identity.providers import Provider
+from accounts.identity.web import ask, good
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = (3.05, 10)  # seconds to connect and to answer; a person is waiting
 DOCUMENT_AGE = 3600  # seconds that a document is believed
 REFETCH_AGE = 30  # seconds between fetches that unknown keys ask for
 ALGORITHMS = ["RS256", "ES256"]
@@ -29,6 +28,8 @@ def metadata(provider: Provider) -> dict[str, Any]:
         raise _unusable(provider, "it names another issuer")
     if not all(_is_address(document.get(name)) for name in ENDPOINTS):
         raise _unusable(provider, "its endpoints are missing")
+    if not _is_address(document.get("userinfo_endpoint", "https://none")):
+        raise _unusable(provider, "its userinfo endpoint is no address")
     return document
 
 
@@ -67,18 +68,12 @@ def _cached(address: str) -> dict[str, Any]:
 
 
 def _fetch(address: str) -> dict[str, Any]:
-    try:
-        answer = requests.get(address, timeout=TIMEOUT)
-        answer.raise_for_status()
-        document = answer.json()
-    except (requests.RequestException, ValueError) as error:
-        logger.warning("%s does not answer: %s", address, error)
-        raise SignInFailedError(
-            "provider_unavailable", "The identity provider does not answer. Please try again later."
-        ) from error
+    document = good(ask("GET", address), address)
     if not isinstance(document, dict):
         raise SignInFailedError(
-            "provider_unusable", "The identity provider answers with something else than expected."
+            "provider_unusable",
+            "The identity provider answers with something else than expected.",
+            detail=f"{address}: no JSON object",
         )
     cache.set(f"identity:{address}", document, DOCUMENT_AGE)
     return document
@@ -91,5 +86,5 @@ def _is_address(value: object) -> bool:
 def _unusable(provider: Provider, why: str) -> SignInFailedError:
     logger.warning("identity provider %s: %s", provider.name, why)
     return SignInFailedError(
-        "provider_unusable", f"The identity provider cannot be trusted: {why}."
+        "provider_unusable", f"The identity provider cannot be trusted: {why}.", detail=why
     )

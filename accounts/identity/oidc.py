@@ -5,24 +5,41 @@ The library asks for its settings by name; here the answers come from the provid
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
-import requests
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponseRedirect
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
+from mozilla_django_oidc.views import OIDCAuthenticationRequestView
+from requests.auth import HTTPBasicAuth
 
-from accounts.identity.discovery import TIMEOUT, metadata
-from accounts.identity.failures import AccountSwitchedOffError, SignInFailedError
+from accounts.identity.assertions import Assertion, assertion
+from accounts.identity.discovery import metadata
+from accounts.identity.failures import SignInFailedError
+from accounts.identity.flows import Flow, callback_address, code_of
 from accounts.identity.providers import Provider
 from accounts.identity.tokens import verified_claims
-from accounts.models import User
-from accounts.registration import sign_in_identity
-from lsp_portal.lib import clock
+from accounts.identity.web import ask
 
-logger = logging.getLogger(__name__)
+
+def way_there(request: HttpRequest, provider: Provider, *, again: bool) -> str:
+    """The provider's address with state, nonce and PKCE challenge, which the session notes.
+
+    `again`: the provider is to ask for the password even of somebody it knows.
+    """
+    return RequestView(provider, again=again).address(request)
+
+
+def proved(request: HttpRequest, provider: Provider, flow: Flow) -> Assertion:
+    """Whom the provider vouches for with its answer. Raises SignInFailedError."""
+    code_of(request)
+    _check_issuer(request, provider)
+    found: Assertion | None = CodeExchange(provider).authenticate(
+        request, nonce=flow.nonce, code_verifier=flow.code_verifier
+    )
+    if found is None:
+        raise SignInFailedError("no_code", "The identity provider's answer is incomplete.")
+    return found
 
 
 def library_settings(provider: Provider) -> dict[str, Any]:
@@ -40,13 +57,7 @@ def library_settings(provider: Provider) -> dict[str, Any]:
         "OIDC_TOKEN_USE_BASIC_AUTH": "client_secret_basic" in methods,
         "OIDC_USE_PKCE": True,
         "OIDC_PKCE_CODE_CHALLENGE_METHOD": "S256",
-        "OIDC_TIMEOUT": TIMEOUT,
     }
-
-
-def callback_address(request: HttpRequest, provider: Provider) -> str:
-    """Where the provider sends people back: an address for each, so that answers cannot mix."""
-    return request.build_absolute_uri(reverse("sign_in_callback", args=[provider.name]))
 
 
 class ProviderSettings:
@@ -60,44 +71,48 @@ class ProviderSettings:
         return self.configuration[name]
 
 
-class OIDCBackend(ProviderSettings, OIDCAuthenticationBackend):  # type: ignore[misc]  # untyped base
-    """Turns the code that a provider gave into a person of this site."""
+class RequestView(ProviderSettings, OIDCAuthenticationRequestView):  # type: ignore[misc]  # untyped
+    """Makes the address to which people are sent."""
 
-    provider: Provider
+    def __init__(self, provider: Provider, *, again: bool) -> None:
+        self.provider = provider
+        self.again = again
+        self.configuration = library_settings(provider)
+        super().__init__()
 
-    def __init__(self) -> None:
-        """Nothing is known before `authenticate` is told the provider."""
-        self.UserModel = User
+    def address(self, request: HttpRequest) -> str:
+        answer: HttpResponseRedirect = self.get(request)
+        return answer.url
 
-    def authenticate(
-        self,
-        request: HttpRequest | None,
-        provider: Provider | None = None,
-        nonce: str | None = None,
-        code_verifier: str | None = None,
-    ) -> User | None:
-        """The person whom the provider vouches for. Raises SignInFailedError."""
-        if request is None or provider is None:
-            return None
+    def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
+        prompt = {"prompt": "login"} if self.again else {}
+        return {"redirect_uri": callback_address(request, self.provider), **prompt}
+
+
+class CodeExchange(ProviderSettings, OIDCAuthenticationBackend):  # type: ignore[misc]  # untyped
+    """Turns the code that a provider gave into what the provider says about a person."""
+
+    def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self.configuration = library_settings(provider)
         for name, value in self.configuration.items():
             setattr(self, name, value)
-        user: User | None = super().authenticate(request, nonce=nonce, code_verifier=code_verifier)
-        return user
 
     def get_token(self, payload: dict[str, Any]) -> dict[str, Any]:
         payload["redirect_uri"] = callback_address(self.request, self.provider)
-        try:
-            token = super().get_token(payload)
-        except (requests.RequestException, ValueError) as error:
-            logger.warning("no token from %s: %s", self.provider.name, type(error).__name__)
+        login = None
+        if self.configuration["OIDC_TOKEN_USE_BASIC_AUTH"]:
+            login = HTTPBasicAuth(payload["client_id"], payload.pop("client_secret"))
+        answer = ask("POST", self.OIDC_OP_TOKEN_ENDPOINT, data=payload, auth=login)
+        if answer.status != 200:
             raise SignInFailedError(
-                "no_token", "The identity provider did not confirm this sign-in. Please try again."
-            ) from error
-        if not _has_texts(token, "id_token", "access_token"):
+                "no_token",
+                "The identity provider did not confirm this sign-in. Please try again.",
+                detail=f"status {answer.status}: {str(answer.document)[:200]}",
+            )
+        if not _has_texts(answer.document, "id_token", "access_token"):
             raise SignInFailedError("no_token", "The identity provider's answer is incomplete.")
-        found: dict[str, Any] = token
+        found: dict[str, Any] = answer.document
         return found
 
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
@@ -106,41 +121,49 @@ class OIDCBackend(ProviderSettings, OIDCAuthenticationBackend):  # type: ignore[
     def store_tokens(self, access_token: str, id_token: str) -> None:
         """The tokens have done their work; nothing keeps them."""
 
-    def get_or_create_user(self, access_token: str, id_token: str, payload: dict[str, Any]) -> User:
+    def get_or_create_user(
+        self, access_token: str, id_token: str, payload: dict[str, Any]
+    ) -> Assertion:
+        """What the library calls with the proof; people are the business of others."""
         claims = {**payload, **self.get_userinfo(access_token, id_token, payload)}
-        user = sign_in_identity(
-            provider=self.provider,
-            issuer=payload["iss"],
-            subject=claims.get(self.provider.subject_claim),
-            claims=claims,
-            at=clock.now(),
-        )
-        if not user.is_active:
-            raise AccountSwitchedOffError
-        return user
+        return assertion(payload["iss"], claims.get(self.provider.subject_claim), claims)
 
     def get_userinfo(
         self, access_token: str, id_token: str, payload: dict[str, Any]
     ) -> dict[str, Any]:
         """The claims of the userinfo endpoint, which must speak of the same subject."""
-        if not self.OIDC_OP_USER_ENDPOINT:
+        address = self.OIDC_OP_USER_ENDPOINT
+        if not address:
             return {}
-        try:
-            claims = super().get_userinfo(access_token, id_token, payload)
-        except (requests.RequestException, ValueError) as error:
-            logger.warning("no userinfo from %s: %s", self.provider.name, error)
+        answer = ask("GET", address, headers=_bearer(access_token))
+        if answer.status != 200:
             raise SignInFailedError(
-                "no_userinfo", "The identity provider does not say who you are. Please try again."
-            ) from error
+                "no_userinfo",
+                "The identity provider does not say who you are. Please try again.",
+                detail=f"status {answer.status}",
+            )
+        claims = answer.document
         if not isinstance(claims, dict) or claims.get("sub") != payload["sub"]:
             raise SignInFailedError(
                 "other_subject", "The identity provider spoke of two different people."
             )
         return claims
 
-    def get_user(self, user_id: int) -> User | None:
-        """The person of a running login; nobody once the account is switched off."""
-        return User.objects.filter(pk=user_id, is_active=True).first()
+
+def _check_issuer(request: HttpRequest, provider: Provider) -> None:
+    """RFC 9207: who answers says its name, and must where it promised to."""
+    document = metadata(provider)
+    promised = document.get("authorization_response_iss_parameter_supported") is True
+    answered = request.GET.get("iss", "" if promised else document["issuer"])
+    if answered != document["issuer"]:
+        raise SignInFailedError(
+            "other_issuer", "Another identity provider answered.", detail=f"iss is {answered!r}"
+        )
+
+
+def _bearer(token: str) -> dict[str, bytes]:
+    # As bytes: a token is what the provider made it, and a header's text is Latin-1 only.
+    return {"Authorization": f"Bearer {token}".encode(errors="replace")}
 
 
 def _has_texts(document: object, *names: str) -> bool:

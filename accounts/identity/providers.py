@@ -26,6 +26,7 @@ class Provider:
     entitlement_claims: tuple[str, ...] = ("eduperson_entitlement", "entitlements")
     groups_claim: str = "groups"
     uid_claim: str = ""
+    api_url: str = ""  # of GitHub
     registration: str = ""  # the policy for newcomers; empty: that of the installation
 
 

@@ -32,7 +32,8 @@ def verified_claims(token: str, provider: Provider, nonce: str | None) -> dict[s
         raise _bad_token(provider, "issued to another client (azp)")
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and "azp" not in claims:
         raise _bad_token(provider, "several audiences and no azp")
-    if not nonce or not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
+    told = str(claims.get("nonce")).encode(errors="replace")
+    if not nonce or not hmac.compare_digest(told, nonce.encode()):
         raise _bad_token(provider, "nonce of another sign-in")
     return claims
 
@@ -54,5 +55,7 @@ def _decode(token: str, provider: Provider) -> dict[str, Any]:
 def _bad_token(provider: Provider, why: str) -> SignInFailedError:
     logger.warning("ID token of %s refused: %s", provider.name, why)
     return SignInFailedError(
-        "bad_token", "The answer of the identity provider did not pass the checks of this site."
+        "bad_token",
+        "The answer of the identity provider did not pass the checks of this site.",
+        detail=why,
     )

@@ -2,108 +2,109 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from datetime import datetime
 
-from django.contrib.auth import authenticate, login
+from django.contrib import messages
+from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
-from mozilla_django_oidc.views import OIDCAuthenticationRequestView
+from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import local_path
-from accounts.identity.discovery import metadata
+from accounts.access import local_path, signed_in
+from accounts.identity.arrivals import let_in
+from accounts.identity.assertions import Assertion
+from accounts.identity.attempts import note_failure, note_success
+from accounts.identity.choice import remember
 from accounts.identity.failures import SignInFailedError
-from accounts.identity.oidc import ProviderSettings, callback_address, library_settings
+from accounts.identity.flows import Flow, bind_flow, take_flow
+from accounts.identity.kinds import kind_of
+from accounts.identity.proof import is_proof_recent, note_proof
 from accounts.identity.providers import Provider, provider_or_404
+from accounts.linking import link as link_proved
+from accounts.models import User
+from lsp_portal.lib import clock
+from lsp_portal.lib.acting import acting
 
-logger = logging.getLogger(__name__)
 
-STATES = "oidc_states"  # the library's key in the session: state -> nonce, verifier, age
-FLOW_AGE = 3600  # seconds that a person may take at the provider
+@never_cache
+@require_GET
+def sign_in_with(request: HttpRequest, provider: str) -> HttpResponseBase:
+    """Sends the person to the provider to sign in."""
+    path = local_path(request, request.GET.get("next"))
+    return _set_out(request, provider_or_404(provider), path)
 
 
-class SignInView(ProviderSettings, OIDCAuthenticationRequestView):  # type: ignore[misc]  # untyped
-    """Sends the person to the provider, with state, nonce and PKCE challenge."""
-
-    provider: Provider
-
-    def __init__(self, **kwargs: Any) -> None:
-        """The endpoints follow with the request: the library wants them too early."""
-
-    def get(self, request: HttpRequest, provider: str) -> HttpResponseBase:
-        self.provider = provider_or_404(provider)
-        try:
-            self.configuration = library_settings(self.provider)
-        except SignInFailedError as failure:
-            return failure_page(request, failure)
-        self.OIDC_OP_AUTH_ENDPOINT = self.configuration["OIDC_OP_AUTHORIZATION_ENDPOINT"]
-        self.OIDC_RP_CLIENT_ID = self.provider.client_id
-        answer: HttpResponseRedirect = super().get(request)
-        self._bind_flow(request, answer.url)
-        return answer
-
-    def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
-        return {"redirect_uri": callback_address(request, self.provider)}
-
-    def _bind_flow(self, request: HttpRequest, address: str) -> None:
-        """Note in the session what belongs to this way: its provider and where it ends."""
-        state = parse_qs(urlsplit(address).query)["state"][0]
-        request.session[STATES][state] |= {
-            "provider": self.provider.name,
-            "next": local_path(request, request.GET.get("next")),
-        }
-        request.session.modified = True
+@never_cache
+@require_POST
+@signed_in
+def link(request: HttpRequest, provider: str) -> HttpResponseBase:
+    """Sends somebody who signed in not long ago to another provider, to link an identity there."""
+    chosen = provider_or_404(provider)
+    if not is_proof_recent(request, at=clock.now()):
+        return redirect("prove_identity")
+    return _set_out(request, chosen, "/account/identities/", link_to=request.user.pk)
 
 
 @never_cache
 @require_GET
 def callback(request: HttpRequest, provider: str) -> HttpResponseBase:
     """Receives the person from the provider; whatever is wrong becomes a page that says so."""
-    chosen = provider_or_404(provider)
+    chosen, now = provider_or_404(provider), clock.now()
     try:
-        flow = _take_flow(request, chosen)
-        _check_answer(request, chosen)
-        user = authenticate(
-            request, provider=chosen, nonce=flow["nonce"], code_verifier=flow["code_verifier"]
-        )
-        if user is None:
-            raise SignInFailedError("no_code", "The identity provider's answer is incomplete.")
+        flow = take_flow(request, chosen)
+        assertion = kind_of(chosen).proved(request, chosen, flow)
+        if flow.link_to is not None:
+            return _link(request, chosen, flow, assertion, now)
+        user = let_in(provider=chosen, assertion=assertion, at=now)
     except SignInFailedError as failure:
-        return failure_page(request, failure)
+        return _refuse(request, chosen, failure, now)
+    _sign_in(request, user, now)
+    note_success(provider=chosen, user=user, at=now, address=acting().address)
+    answer = HttpResponseRedirect(flow.path)
+    remember(answer, chosen)
+    return answer
+
+
+def _set_out(
+    request: HttpRequest, provider: Provider, path: str, link_to: int | None = None
+) -> HttpResponseBase:
+    again = link_to is not None or "again" in request.GET
+    try:
+        address = kind_of(provider).way_there(request, provider, again=again)
+    except SignInFailedError as failure:
+        return _refuse(request, provider, failure, clock.now())
+    bind_flow(request, provider, address, path=path, link_to=link_to)
+    return HttpResponseRedirect(address)
+
+
+def _sign_in(request: HttpRequest, user: User, at: datetime) -> None:
+    """A new session key also where the same person was signed in: none that was known before."""
     login(request, user)
-    return HttpResponseRedirect(flow["next"])
+    request.session.cycle_key()
+    note_proof(request, at=at)
 
 
-def failure_page(request: HttpRequest, failure: SignInFailedError) -> HttpResponse:
-    """The page that says why nobody was signed in."""
-    logger.warning("sign-in failed: %s", failure.code)
+def _link(
+    request: HttpRequest, provider: Provider, flow: Flow, assertion: Assertion, at: datetime
+) -> HttpResponse:
+    user = request.user
+    if not isinstance(user, User) or user.pk != flow.link_to:
+        raise SignInFailedError(
+            "other_person", "Somebody else is signed in now than when the linking began."
+        )
+    link_proved(user=user, provider=provider, assertion=assertion, at=at)
+    note_success(provider=provider, user=user, at=at, detail="linked", address=acting().address)
+    messages.success(request, f"You can now also sign in with {provider.title}.")
+    return redirect(flow.path)
+
+
+def _refuse(
+    request: HttpRequest, provider: Provider, failure: SignInFailedError, at: datetime
+) -> HttpResponse:
+    """The page that says why nobody was signed in, and the record of it."""
+    user = request.user if isinstance(request.user, User) else None
+    note_failure(provider=provider, failure=failure, user=user, at=at, address=acting().address)
     return render(
         request, "accounts/sign_in_failed.html", {"text": failure.text}, status=failure.status
     )
-
-
-def _take_flow(request: HttpRequest, provider: Provider) -> dict[str, Any]:
-    """What this browser noted when it set out; each note serves once."""
-    flow: dict[str, Any] | None
-    flow = request.session.get(STATES, {}).pop(request.GET.get("state"), None)
-    request.session.modified = True
-    if flow is None or flow["provider"] != provider.name:
-        raise SignInFailedError(
-            "unknown_state",
-            "This sign-in was not begun in this browser, or it was already finished.",
-        )
-    if time.time() - flow["added_on"] > FLOW_AGE:
-        raise SignInFailedError("too_late", "This sign-in took too long.")
-    return flow
-
-
-def _check_answer(request: HttpRequest, provider: Provider) -> None:
-    if "error" in request.GET:
-        logger.warning("%s answered %r", provider.name, request.GET["error"][:100])
-        raise SignInFailedError("refused", "The identity provider did not sign you in.")
-    if request.GET.get("iss", metadata(provider)["issuer"]) != metadata(provider)["issuer"]:
-        raise SignInFailedError("other_issuer", "Another identity provider answered.")

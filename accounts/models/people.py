@@ -133,8 +133,13 @@ class User(AbstractUser):
     @property
     def is_registered(self) -> bool:
         """Whether the person may use the platform: approved, not switched off, not expired."""
-        ended = self.expires_at is not None and self.expires_at <= clock.now()
-        return self.is_active and self.registered_at is not None and not ended
+        return self.is_active and self.registered_at is not None and not self.has_ended(
+            at=clock.now()
+        )
+
+    def has_ended(self, *, at: datetime) -> bool:
+        """Whether the account's end has come."""
+        return self.expires_at is not None and self.expires_at <= at
 
     @property
     def title(self) -> str:
