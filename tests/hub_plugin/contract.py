@@ -12,7 +12,7 @@ REASONS = {"user", "admin", "culled", "quota", "crashed", "oom", "evicted", "hub
 OF_A_SESSION = {"session.requested", "session.ready", "session.stopped", "session.failed"}
 ALLOWED_DATA = {
     "user.login": {"remote_ip", "groups"},
-    "session.requested": {"group", "image", "size", "resources", "actor", "checked"},
+    "session.requested": {"group", "image", "size", "resources", "actor", "checked", "sub_name"},
     "session.ready": {"pod", "node", "pod_uid", "note"},
     "session.stopped": {"reason", "exit_code", "actor", "note"},
     "session.failed": {"reason", "exit_code", "actor", "note", "message"},
@@ -20,7 +20,7 @@ ALLOWED_DATA = {
     "hub.snapshot": {"snapshot", "part", "parts", "sessions"},
 }
 NEEDED_DATA = {
-    "session.requested": ALLOWED_DATA["session.requested"],
+    "session.requested": ALLOWED_DATA["session.requested"] - {"sub_name"},
     "session.stopped": {"reason"},
     "session.failed": {"reason"},
     "hub.started": ALLOWED_DATA["hub.started"],

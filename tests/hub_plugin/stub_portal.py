@@ -191,7 +191,7 @@ class StubPortal:
 
     def _launch(self, wish: dict[str, Any]) -> Reply:
         needed = {"session", "user", "server", "actor"}
-        if not needed <= set(wish) <= needed | {"group", "image", "size"}:
+        if not needed <= set(wish) <= needed | {"group", "image", "size", "sub_name"}:
             self.breaches.append(f"not a wish: {wish}")
         if not is_uuid(wish["session"]):
             self.breaches.append(f"not a session id: {wish}")

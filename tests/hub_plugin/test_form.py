@@ -66,6 +66,14 @@ def test_a_person_in_no_group_reads_what_to_do() -> None:
     assert Page(form).inputs == []
 
 
+def test_who_shares_an_account_is_asked_who_it_is() -> None:
+    page = Page(options_form(options(asks_sub_name=True), last=Wish(sub_name="Zoe")))
+    [field] = [i for i in page.inputs if i["name"] == "sub_name"]
+    assert field["id"] in page.labelled
+    assert (field["maxlength"], "required" in field, "value" in field) == ("64", True, False)
+    assert "sub_name" not in options_form(options(), last=Wish())
+
+
 def test_everything_that_comes_from_outside_is_escaped() -> None:
     evil = {"name": EVIL, "title": EVIL, "why_not": EVIL}
     groups = [OPTIONS["groups"][0] | {"title": EVIL}, OPTIONS["groups"][1] | evil]

@@ -262,3 +262,31 @@ def test_a_grant_that_the_spawner_cannot_take_is_recorded(tmp_path: Path) -> Non
     finally:
         runtime.outbox.close()
         stub.stop()
+
+
+def test_who_shares_an_account_is_told_to_the_portal_and_forgotten(
+    tmp_path: Path, portal: StubPortal
+) -> None:
+    runtime = runtime_with(tmp_path, portal.address, "allow")
+    spawner = ASpawner()
+    form = {"sub_name": ["Zoe"], "size": ["tiny"]}
+    chosen = hooks.make_options_from_form(None)(form, spawner=spawner)
+    asyncio.run(started(runtime, spawner, chosen))
+    assert portal.launches[-1]["sub_name"] == "Zoe"
+    assert spawner.orm_spawner.user_options == {"size": "tiny"}
+    runtime.outbox.close()
+
+
+def test_who_shares_an_account_is_recorded_while_the_portal_is_away(
+    tmp_path: Path, nowhere: str
+) -> None:
+    runtime = runtime_with(tmp_path, nowhere, "allow")
+    asyncio.run(started(runtime, ASpawner(), {"sub_name": "Zoe"}))
+    [requested] = map(json.loads, queued(runtime))
+    assert (requested["data"]["sub_name"], requested["data"]["checked"]) == ("Zoe", False)
+    runtime.outbox.close()
+
+
+async def started(runtime: Runtime, spawner: ASpawner, options: dict[str, Any]) -> None:
+    await hooks.make_apply_user_options(None, keep_rest=False)(spawner, options)
+    await hooks.make_pre_spawn_hook(runtime, None)(spawner)

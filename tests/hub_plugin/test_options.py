@@ -107,3 +107,21 @@ def test_options_that_are_none_count_as_no_answer(content: dict[str, Any]) -> No
 def test_a_grant_that_is_none_counts_as_no_answer(content: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="a grant"):
         grant_of(content)
+
+
+def test_who_shares_an_account_says_who_it_is_each_time_anew() -> None:
+    wish = wish_of_form({"sub_name": [" Zoë, desk 7 "], "size": ["tiny"]})
+    assert wish.asked() == {"sub_name": "Zoë, desk 7", "size": "tiny"}
+    assert wish.chosen() == {"size": "tiny"}
+    assert wish_of(wish.asked()) == wish
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "a\nb", "a\x00b", "a\u202eb", 7, ["a"], {}])
+def test_a_name_that_cannot_be_shown_is_refused(name: Any) -> None:
+    with pytest.raises(BadOptionsError, match="Who you are"):
+        wish_of({"sub_name": name})
+
+
+@pytest.mark.parametrize("name", [None, "", "  "])
+def test_without_a_name_nobody_is_named(name: Any) -> None:
+    assert wish_of({"sub_name": name}).asked() == {}

@@ -17,7 +17,7 @@ from sessions.hub.parse import read_batch
 from tests.hub_plugin.real_hub import RealHub, wait_until
 from tests.hub_plugin.stub_portal import OPTIONS, StubPortal
 
-pytestmark = [pytest.mark.hub, pytest.mark.xdist_group("hub")]
+pytestmark = pytest.mark.hub
 
 NO = "The group transients has used 99.5 % of its core-hours <b>until</b> 1 October."
 QUOTA = {"code": "quota_exhausted", "title": "No", "detail": NO}

@@ -14,7 +14,7 @@ import pytest
 from tests.hub_plugin.real_hub import RealHub, wait_until
 from tests.hub_plugin.stub_portal import StubPortal
 
-pytestmark = [pytest.mark.hub, pytest.mark.xdist_group("hub")]
+pytestmark = pytest.mark.hub
 
 STATES = "SELECT state FROM spawners"
 

@@ -88,15 +88,20 @@ def _secrets(secret: str | Sequence[str] | None, secret_file: str | None) -> lis
 
 
 def _check(portal: str, hub: str, on_outage: str, *times: float) -> None:
-    parts = urlsplit(portal)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"portal has to be an http or https address, not {portal!r}")
+    check_address(portal)
     if not SLUG.fullmatch(hub) or len(hub) > MAX_HUB_NAME:
         raise ValueError(f"hub has to be a name as the portal knows it, not {hub!r}")
     if on_outage not in {ALLOW, REFUSE}:
         raise ValueError(f'on_outage has to be "{ALLOW}" or "{REFUSE}", not {on_outage!r}')
     if min(times) <= 0:
         raise ValueError("Timeouts and intervals have to be more than 0 seconds")
+
+
+def check_address(address: str) -> None:
+    """Raises ValueError for what is no address of the portal or of a hub."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"portal has to be an http or https address, not {address!r}")
 
 
 def _runtime(

@@ -7,10 +7,28 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from html import escape
 
-from lsp_hub.options import Group, Image, LaunchOptions, Size, Wish, default_of
+from lsp_hub.options import (
+    SUB_NAME_LENGTH,
+    Group,
+    Image,
+    LaunchOptions,
+    Size,
+    Wish,
+    default_of,
+)
 
 # The page's own Start button could only be refused.
 HIDE_START = "<style>#spawn_form .feedback-container { display: none; }</style>\n"
+
+
+SUB_NAME = f"""<div class="mb-4">
+  <label class="form-label fs-5" for="lsp-sub-name">Who you are</label>
+  <input class="form-control" type="text" name="sub_name" id="lsp-sub-name" required \
+maxlength="{SUB_NAME_LENGTH}" autocomplete="off" aria-describedby="lsp-sub-name-note">
+  <span class="text-body-secondary" id="lsp-sub-name-note">Several people use this account; your \
+name is kept with the session.</span>
+</div>
+"""
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,7 @@ def options_form(
     return "".join(
         (
             _notice(notice),
+            SUB_NAME if options.asks_sub_name else "",
             _fieldset("image", "Image", images, [last.image, default_of(options.images)]),
             _fieldset("size", "Size", sizes, [last.size, default_of(options.sizes)]),
             _fieldset("group", "Group that pays", groups, [last.group, default_of(options.groups)]),

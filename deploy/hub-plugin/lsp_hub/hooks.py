@@ -145,7 +145,7 @@ def make_options_from_form(site_hook: Any) -> Hook:
         if spawner is None:
             raise refusal(NO_QUERY, code="query_options", status=400)
         try:
-            ours = wish_of_form(form_data).chosen()
+            ours = wish_of_form(form_data).asked()
         except BadOptionsError as error:
             raise refusal(str(error), code="bad_options", status=400) from error
         rest = {name: value for name, value in form_data.items() if name not in RESERVED}

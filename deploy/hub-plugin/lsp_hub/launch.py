@@ -38,9 +38,10 @@ class Grant:
     image_reference: str | None
     checked: bool
 
-    def event_data(self, actor: str | None) -> dict[str, Any]:
+    def event_data(self, actor: str | None, sub_name: str | None = None) -> dict[str, Any]:
         """The data of session.requested."""
-        return {
+        named = {"sub_name": sub_name} if sub_name else {}
+        return named | {
             "group": self.group,
             "image": self.image,
             "size": self.size,
@@ -71,7 +72,7 @@ async def decide(runtime: Runtime, spawner: Any, wish: Wish) -> None:
         user=key.user,
         server=key.server,
         session=grant.session,
-        data=grant.event_data(actor),
+        data=grant.event_data(actor, wish.sub_name),
     )
     seat = Seat(key.user, key.server, grant.session, REQUESTED, time_text(at))
     await runtime.outbox.record(requested, seat=seat)
@@ -92,7 +93,7 @@ async def _grant(runtime: Runtime, spawner: Any, wish: Wish, actor: str) -> Gran
     asked = {"session": session, "user": key.user, "server": key.server, "actor": actor}
     seconds = runtime.settings.launch_timeout
     try:
-        grant = grant_of(await runtime.portal.launch(asked | wish.chosen(), seconds))
+        grant = grant_of(await runtime.portal.launch(asked | wish.asked(), seconds))
     except PortalRefusedError as error:
         raise refusal(error.detail, code=error.code, status=error.status) from error
     except (PortalAwayError, ValueError) as error:

@@ -10,7 +10,8 @@ T = TypeVar("T")
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,29}")
 FIELDS = ("group", "image", "size")
-RESERVED = {*FIELDS, "session", "_xsrf"}
+RESERVED = {*FIELDS, "session", "sub_name", "_xsrf"}
+SUB_NAME_LENGTH = 64
 
 
 class BadOptionsError(ValueError):
@@ -62,12 +63,13 @@ class Size:
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """The choices of one person."""
+    """The choices of one person; `asks_sub_name`: of an account that several people share."""
 
     groups: tuple[Group, ...]
     images: tuple[Image, ...]
     sizes: tuple[Size, ...]
     idle_rule: str
+    asks_sub_name: bool = False
 
     def open_groups(self) -> frozenset[str]:
         return frozenset(group.name for group in self.groups if group.allowed)
@@ -75,17 +77,25 @@ class LaunchOptions:
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for; None where the person left the choice to the portal."""
+    """What was asked for; None where the person left the choice to the portal.
+
+    `sub_name` says which of those who share an account it is.
+    """
 
     group: str | None = None
     image: str | None = None
     size: str | None = None
     session: str | None = None
+    sub_name: str | None = None
 
     def chosen(self) -> dict[str, str]:
         """The choices that were made, as they are kept for the next start."""
         named = ((name, getattr(self, name)) for name in FIELDS)
         return {name: value for name, value in named if value is not None}
+
+    def asked(self) -> dict[str, str]:
+        """What the portal is asked for: the choices, and who it is this time."""
+        return self.chosen() | ({"sub_name": self.sub_name} if self.sub_name else {})
 
 
 def parse_launch_options(content: Mapping[str, Any]) -> LaunchOptions:
@@ -96,6 +106,7 @@ def parse_launch_options(content: Mapping[str, Any]) -> LaunchOptions:
             images=_each(content["images"], _image),
             sizes=_each(content["sizes"], _size),
             idle_rule=_text(content.get("idle_rule")),
+            asks_sub_name=bool(content.get("asks_sub_name")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"launch options without {error}") from error
@@ -109,12 +120,16 @@ def wish_of(user_options: object) -> Wish:
     if not isinstance(user_options, Mapping):
         raise BadOptionsError("The options have to be an object.")
     chosen = {name: _slug(name, user_options.get(name)) for name in FIELDS}
-    return Wish(**chosen, session=_session(user_options.get("session")))
+    return Wish(
+        **chosen,
+        session=_session(user_options.get("session")),
+        sub_name=_sub_name(user_options.get("sub_name")),
+    )
 
 
 def wish_of_form(form: Mapping[str, Any]) -> Wish:
     """The wish in a posted form, whose values are lists. Raises BadOptionsError."""
-    flat = {name: _single(name, form.get(name)) for name in FIELDS}
+    flat = {name: _single(name, form.get(name)) for name in (*FIELDS, "sub_name")}
     return wish_of(flat)
 
 
@@ -149,6 +164,17 @@ def _slug(name: str, value: object) -> str | None:
     if isinstance(value, str) and SLUG.fullmatch(value):
         return value
     raise BadOptionsError(f"The {name} is not one that can be chosen.")
+
+
+def _sub_name(value: object) -> str | None:
+    if value is None:
+        return None
+    name = value.strip() if isinstance(value, str) else "\0"
+    if len(name) > SUB_NAME_LENGTH or not name.isprintable():
+        raise BadOptionsError(
+            f"Who you are has to be told in at most {SUB_NAME_LENGTH} printable characters."
+        )
+    return name or None
 
 
 def _session(value: object) -> str | None:
