@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from accounts import account_pages, git_pages, posix_views, token_pages, views
+from accounts import account_pages, git_pages, import_pages, posix_views, token_pages, views
 from accounts.identity.views import callback, link, sign_in_with
 
 urlpatterns = [
@@ -17,8 +17,11 @@ urlpatterns = [
     path("account/identities/prove", account_pages.prove, name="prove_identity"),
     path("account/identities/link/<slug:provider>", link, name="link_identity"),
     path("account/identities/<int:number>/unlink", account_pages.unlink, name="unlink_identity"),
+    path("people/import/", import_pages.import_people, name="import_people"),
+    path("people/export/<slug:kind>.csv", import_pages.export_people, name="export_people"),
     path("account/tokens/", token_pages.tokens, name="tokens"),
     path("account/tokens/<int:number>/revoke", token_pages.revoke, name="revoke_token"),
+    path("", include("accounts.registration_urls")),
     path("oauth/", include("accounts.oidc_provider.urls")),
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/posix/passwd", posix_views.passwd, name="posix_passwd"),

@@ -20,6 +20,7 @@ class Registration(models.Model):
     class Decision(models.TextChoices):
         APPROVED = "approved", "approved"
         REJECTED = "rejected", "rejected"
+        ASKED = "asked", "asked again"
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="registrations")
     decision = models.CharField(max_length=8, choices=Decision)
@@ -71,6 +72,11 @@ class Invitation(models.Model):
     accepted_by = models.ForeignKey(
         User, null=True, blank=True, editable=False, on_delete=models.PROTECT,
         related_name="accepted_invitations",
+    )  # fmt: skip
+
+    account = models.ForeignKey(
+        User, null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+",
+        help_text="The guest or shared account to which the link leads.",
     )  # fmt: skip
 
     objects = InvitationQuerySet.as_manager()
