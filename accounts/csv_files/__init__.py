@@ -1,0 +1,1 @@
+"""People, groups and memberships as CSV files: in, checked row by row, and out."""
