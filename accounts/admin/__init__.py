@@ -2,7 +2,7 @@
 
 from accounts.admin.groups import GroupAdmin, MembershipAdmin
 from accounts.admin.people import IdentityAdmin, NameAdmin, PersonAdmin
-from accounts.admin.sign_in import ApplicationAdmin
+from accounts.admin.sign_in import ApplicationAdmin, SignInAdmin
 from accounts.admin.tokens import ApiTokenAdmin
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "MembershipAdmin",
     "NameAdmin",
     "PersonAdmin",
+    "SignInAdmin",
 ]

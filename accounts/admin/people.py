@@ -13,12 +13,14 @@ from django.contrib.auth.models import Group as Permissions
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.memberships import GroupsInline
+from accounts.admin.merging import MergesAccounts
 from accounts.admin.numbers import NumberedForm
 from accounts.administration import approve, deactivate, ensure_never_used, reactivate
-from accounts.models import Identity, Membership, Name, User
+from accounts.models import Identity, Membership, Name, SignIn, User
 from lsp_portal.lib import clock
 from lsp_portal.lib.admin import (
     EvidenceAdmin,
@@ -29,6 +31,7 @@ from lsp_portal.lib.admin import (
     object_link,
     pretty_json,
 )
+from lsp_portal.lib.display import NOTHING
 
 # Groups are those of accounts; permissions are given to each administrator.
 admin.site.unregister(Permissions)
@@ -71,13 +74,13 @@ class ApprovalFilter(admin.SimpleListFilter):
 
 class IdentityInline(EvidenceInline[Identity, User]):
     model = Identity
-    fields = ("issuer", "subject", "email", "first_seen_at", "last_seen_at")
+    fields = ("provider", "issuer", "subject", "email", "first_seen_at", "last_seen_at")
     readonly_fields = fields
     verbose_name_plural = "identities at identity providers"
 
 
 @admin.register(User)
-class PersonAdmin(KeptAdmin[User], UserAdmin[User]):
+class PersonAdmin(MergesAccounts, KeptAdmin[User], UserAdmin[User]):
     """People. Apps above add what they know about a person."""
 
     form = PersonForm
@@ -93,16 +96,16 @@ class PersonAdmin(KeptAdmin[User], UserAdmin[User]):
     ordering = ("username",)
     filter_horizontal = ("user_permissions",)
     autocomplete_fields = ("default_group",)
-    readonly_fields = ("uid", "date_joined", "last_login", "links")
+    readonly_fields = ("uid", "date_joined", "last_login", "merged_into", "merged", "links")
     inlines: ClassVar[tuple[type[InlineModelAdmin[Any, Any]], ...]] = (
         GroupsInline,
         IdentityInline,
     )
-    actions = ("approve", "deactivate", "reactivate")
+    actions = ("approve", "deactivate", "reactivate", "merge")
     fieldsets = (
         (None, {"fields": ("username", ("first_name", "last_name"), "email", "links")}),
         ("Access", {"fields": ("registered_at", "is_active", "default_group")}),
-        ("Record", {"fields": ("uid", "date_joined", "last_login")}),
+        ("Record", {"fields": ("uid", "date_joined", "last_login", "merged_into", "merged")}),
     )
     privileges = (
         "Administration",
@@ -161,7 +164,14 @@ class PersonAdmin(KeptAdmin[User], UserAdmin[User]):
 
     @admin.display(description="see also")
     def links(self, person: User) -> str:
-        return list_link(Membership, "memberships", user__id__exact=person.pk)
+        memberships = list_link(Membership, "memberships", user__id__exact=person.pk)
+        sign_ins = list_link(SignIn, "sign-ins", q=person.username)
+        return format_html("{} · {}", memberships, sign_ins)
+
+    @admin.display(description="accounts merged into this one")
+    def merged(self, person: User) -> SafeString | str:
+        found = [(object_link(old),) for old in person.merged_accounts.order_by("pk")]
+        return format_html_join(", ", "{}", found) or NOTHING
 
     @admin.action(description="Approve", permissions=["change"])
     def approve(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -196,7 +206,9 @@ class IdentityAdmin(EvidenceAdmin[Identity]):
     search_fields = ("subject", "email", "user__username")
     search_help_text = "Subject, e-mail address or user name"
     ordering = ("-pk",)
-    fields = ("person", "issuer", "subject", "email", "first_seen_at", "last_seen_at", "said")
+    fields = (
+        "person", "provider", "issuer", "subject", "email", "first_seen_at", "last_seen_at", "said",
+    )  # fmt: skip
 
     @admin.display(description="person", ordering="user__username")
     def person(self, identity: Identity) -> SafeString | str:
