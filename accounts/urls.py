@@ -2,7 +2,15 @@
 
 from django.urls import include, path
 
-from accounts import account_pages, git_pages, import_pages, posix_views, token_pages, views
+from accounts import (
+    account_pages,
+    git_pages,
+    history,
+    import_pages,
+    posix_views,
+    token_pages,
+    views,
+)
 from accounts.identity.views import callback, link, sign_in_with
 
 urlpatterns = [
@@ -10,6 +18,7 @@ urlpatterns = [
     path("sign-in/<slug:provider>", sign_in_with, name="sign_in_with"),
     path("sign-in/<slug:provider>/callback", callback, name="sign_in_callback"),
     path("sign-out", views.sign_out, name="logout"),
+    path("signed-out", views.signed_out, name="signed_out"),
     path("waiting", views.waiting, name="waiting"),
     path("account/", account_pages.account, name="account"),
     path("account/git/", git_pages.git, name="account_git"),
@@ -17,6 +26,7 @@ urlpatterns = [
     path("account/identities/prove", account_pages.prove, name="prove_identity"),
     path("account/identities/link/<slug:provider>", link, name="link_identity"),
     path("account/identities/<int:number>/unlink", account_pages.unlink, name="unlink_identity"),
+    path("groups/<str:name>/history/", history.group_history, name="group_history"),
     path("people/import/", import_pages.import_people, name="import_people"),
     path("people/export/<slug:kind>.csv", import_pages.export_people, name="export_people"),
     path("account/tokens/", token_pages.tokens, name="tokens"),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import local_path, signed_in
 from accounts.identity.choice import ways
 from accounts.models import User
-from accounts.oidc_provider.clients import hub_logouts
+from accounts.oidc_provider.clients import end_logins, hub_logouts
 
 
 @never_cache
@@ -29,8 +29,17 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the login here and offers to end those at the hubs."""
+    """Ends the login here, those at hubs within one refresh, and offers to end them at once."""
+    if isinstance(request.user, User):
+        end_logins(request.user)
     logout(request)
+    return redirect("signed_out")
+
+
+@never_cache
+@require_safe
+def signed_out(request: HttpRequest) -> HttpResponse:
+    """Where signing out ends, wherever it began."""
     return render(request, "accounts/signed_out.html", {"hubs": hub_logouts()})
 
 

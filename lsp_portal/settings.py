@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from accounts.identity.configuration import configured, ensure_distinct
@@ -167,6 +168,32 @@ if OIDC_ISSUER := env.url("OIDC_ISSUER", ""):
         }
     )
 ensure_distinct(IDENTITY_PROVIDERS)
+
+# Coming in: who is registered how, invitations, guests
+
+REGISTRATION = env.choice("REGISTRATION", "approval", ["open", "approval", "invitation", "claim"])
+REGISTRATION_CLAIMS = env.items("REGISTRATION_CLAIMS")
+REGISTRATION_MAIL_TO = env.items("REGISTRATION_MAIL_TO")
+INVITATION_DAYS = env.integer("INVITATION_DAYS", 14, minimum=1)
+INVITATIONS_REGISTER = env.boolean("INVITATIONS_REGISTER", True)
+GUEST_ACCOUNTS = env.boolean("GUEST_ACCOUNTS", False)
+SHARED_ACCOUNTS = env.boolean("SHARED_ACCOUNTS", False)
+GUEST_DAYS = env.integer("GUEST_DAYS", 90, minimum=1)
+
+# Mails: files in a folder until a server is named
+
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = str(PORTAL_HOME / "mail")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"portal@{urlsplit(PORTAL_URL).hostname}")
+if mail_server := env.mail_server("EMAIL_URL"):
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = mail_server["host"], mail_server["port"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = mail_server["user"], mail_server["password"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = mail_server["starttls"], mail_server["tls"]
+
+# The portal as OpenID provider of hubs and other services
+
 OAUTH2_PROVIDER: dict[str, Any] = {
     "OAUTH2_VALIDATOR_CLASS": "accounts.oidc_provider.validator.PortalValidator",
     "OIDC_ENABLED": True,
@@ -175,6 +202,12 @@ OAUTH2_PROVIDER: dict[str, Any] = {
         "OIDC_RSA_PRIVATE_KEY", PORTAL_HOME / "oidc_key.pem", rsa_private_key
     ),
     "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
+    # Clients may ask people to sign out here too. The portal ends tokens itself, those of who says
+    # yes: the id token in the address could be anybody's.
+    "OIDC_RP_INITIATED_LOGOUT_ENABLED": True,
+    "OIDC_RP_INITIATED_LOGOUT_ALWAYS_PROMPT": True,
+    "OIDC_RP_INITIATED_LOGOUT_STRICT_REDIRECT_URIS": True,
+    "OIDC_RP_INITIATED_LOGOUT_DELETE_TOKENS": False,
     "SCOPES": {
         "openid": "Sign you in",
         "profile": "See your name",
@@ -215,6 +248,10 @@ POSIX_SHELL = env.path("POSIX_SHELL", "/bin/bash")
 
 MEMBERSHIP_GRACE_MINUTES = env.integer("MEMBERSHIP_GRACE_MINUTES", 60)
 MOST_REMOVALS_PERCENT = env.integer("MOST_REMOVALS_PERCENT", 20)
+
+# Members by claims of identity providers: a sync that would remove more than this share stops
+
+SYNC_REMOVAL_SHARE = env.integer("SYNC_REMOVAL_PERCENT", 30) / 100
 
 # Static files: hashed and compressed once collected, straight from their sources until then
 
@@ -283,6 +320,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "stop-removed-members": {
         "task": "sessions.tasks.stop_sessions_of_removed_members",
         "schedule": 60.0,
+    },
+    "sync-memberships": {
+        "task": "accounts.tasks.sync_memberships",
+        "schedule": crontab(hour=3, minute=17),
     },
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
 }

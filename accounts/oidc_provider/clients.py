@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from oauth2_provider.models import get_application_model
+from django.db import transaction
+from oauth2_provider.models import (
+    get_access_token_model,
+    get_application_model,
+    get_grant_model,
+    get_id_token_model,
+    get_refresh_token_model,
+)
+
+from accounts.models import User
 
 HUB_CALLBACK = "/hub/oauth_callback"
 
@@ -23,26 +33,33 @@ class HubLogout:
     url: str
 
 
-def ensure_client(*, name: str, redirect_uris: list[str], needs_consent: bool) -> tuple[str, str]:
+def ensure_client(
+    *,
+    name: str,
+    redirect_uris: list[str],
+    needs_consent: bool,
+    logout_uris: Sequence[str] = (),
+) -> tuple[str, str]:
     """The id and secret of the client with that name, made or brought up to date.
 
     The secret of a client that exists is not told again: it comes empty. It is kept as it is, not
     hashed: a slow hash would be computed at every refresh of every hub, and 256 random bits need
     none. Raises BadRedirectError.
     """
-    for address in redirect_uris:
+    for address in (*redirect_uris, *logout_uris):
         _check_redirect(address)
     secret = secrets.token_urlsafe(32)
+    changeable = {
+        "redirect_uris": " ".join(redirect_uris),
+        "post_logout_redirect_uris": " ".join(logout_uris),
+        "skip_authorization": not needs_consent,
+    }
     application, is_new = get_application_model().objects.update_or_create(
         name=name,
-        defaults={
-            "redirect_uris": " ".join(redirect_uris),
-            "skip_authorization": not needs_consent,
-        },
-        create_defaults={
+        defaults=changeable,
+        create_defaults=changeable
+        | {
             "name": name,
-            "redirect_uris": " ".join(redirect_uris),
-            "skip_authorization": not needs_consent,
             "client_type": "confidential",
             "authorization_grant_type": "authorization-code",
             "algorithm": "RS256",
@@ -68,6 +85,18 @@ def hub_logouts() -> list[HubLogout]:
                 base = address.removesuffix("oauth_callback")
                 found.append(HubLogout(application.name, f"{base}logout"))
     return found
+
+
+def end_logins(user: User) -> None:
+    """End the person's logins at all clients: they notice it when they ask about the person.
+
+    Tokens that are only revoked would work once more during the grace of refreshes.
+    """
+    with transaction.atomic():
+        get_refresh_token_model().objects.filter(user=user).delete()
+        get_access_token_model().objects.filter(user=user).delete()
+        get_id_token_model().objects.filter(user=user).delete()
+        get_grant_model().objects.filter(user=user).delete()
 
 
 def _check_redirect(address: str) -> None:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("authorize", views.authorize, name="authorize"),
     path("token", views.token, name="token"),
     path("revoke", views.revoke, name="revoke-token"),
+    path("logout", views.end_session, name="rp-initiated-logout"),
     path("userinfo", views.userinfo, name="user-info"),
     path(
         ".well-known/openid-configuration",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,6 +22,11 @@ from lsp_portal.lib import clock
 
 pytestmark = pytest.mark.django_db
 
+OFF: list[dict[str, Any]] = [
+    {"is_active": False},
+    {"registered_at": None},
+    {"expires_at": datetime(2026, 1, 1, tzinfo=UTC)},
+]
 CALLBACK = "https://hub.example/hub/oauth_callback"
 VERIFIER = "v" * 64
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=")
@@ -90,11 +95,6 @@ def sign_in(client: Client, hub: dict[str, str]) -> Any:
 
 def userinfo(access_token: str) -> Any:
     return Client().get("/oauth/userinfo", headers={"Authorization": f"Bearer {access_token}"})
-
-
-def switch_off(user: User) -> None:
-    user.is_active = False
-    user.save(update_fields=["is_active"])
 
 
 def test_who_is_signed_in_at_the_portal_is_signed_in_at_the_hub(
@@ -191,12 +191,13 @@ def test_a_client_that_needs_consent_asks_for_it(client: Client, bob: User) -> N
     assert "form-action 'self' https://hub.example" in page["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("change", OFF, ids=str)
 def test_a_code_of_somebody_switched_off_meanwhile_is_worth_nothing(
-    client: Client, bob: User, hub: dict[str, str]
+    client: Client, bob: User, hub: dict[str, str], change: dict[str, Any]
 ) -> None:
     client.force_login(bob)
     code = answer_to(client, request_of(hub))["code"]
-    switch_off(bob)
+    User.objects.filter(pk=bob.pk).update(**change)
     reply = tokens(
         hub,
         grant_type="authorization_code",
@@ -207,7 +208,7 @@ def test_a_code_of_somebody_switched_off_meanwhile_is_worth_nothing(
     assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
 
 
-@pytest.mark.parametrize("change", [{"is_active": False}, {"registered_at": None}])
+@pytest.mark.parametrize("change", OFF, ids=str)
 def test_tokens_of_somebody_switched_off_end_at_once(
     client: Client, bob: User, hub: dict[str, str], change: dict[str, Any]
 ) -> None:
@@ -314,4 +315,127 @@ def test_a_hub_with_a_useless_address_is_not_registered(address: str) -> None:
 def test_signing_out_offers_to_sign_out_of_the_hubs(client: Client, hub: dict[str, str]) -> None:
     ensure_client(name="other", redirect_uris=["https://other.example/x"], needs_consent=False)
     assert [logout.url for logout in hub_logouts()] == ["https://hub.example/hub/logout"]
-    assert "https://hub.example/hub/logout" in client.post("/sign-out").content.decode()
+    answer = client.post("/sign-out", follow=True)
+    assert answer.redirect_chain == [("/signed-out", 302)]
+    assert "https://hub.example/hub/logout" in answer.content.decode()
+
+
+def test_signing_out_ends_the_logins_at_all_hubs_and_nobody_elses(
+    client: Client, bob: User, hub: dict[str, str]
+) -> None:
+    eve = User.objects.create(username="eve", registered_at=clock.now())
+    granted = {}
+    for person in (eve, bob):
+        client.force_login(person)
+        granted[person.username] = sign_in(client, hub).json()
+    client.post("/sign-out")
+    assert userinfo(granted["bob"]["access_token"]).status_code == 401
+    refreshed = {
+        name: tokens(hub, grant_type="refresh_token", refresh_token=found["refresh_token"])
+        for name, found in granted.items()
+    }
+    assert refreshed["bob"].json()["error"] == "invalid_grant"
+    assert refreshed["eve"].status_code == 200
+
+
+END = "/oauth/logout"
+
+
+class TestSigningOutFromAClient:
+    @pytest.fixture
+    def hub(self, hub: dict[str, str]) -> dict[str, str]:
+        back = ["https://hub.example/bye"]
+        ensure_client(name="hub", redirect_uris=[CALLBACK], needs_consent=False, logout_uris=back)
+        return hub
+
+    def test_the_person_is_asked_and_nothing_happens_before(
+        self, client: Client, bob: User, hub: dict[str, str]
+    ) -> None:
+        client.force_login(bob)
+        granted = sign_in(client, hub).json()
+        for hint in ({}, {"id_token_hint": granted["id_token"]}):
+            page = client.get(END, {"client_id": hub["client_id"], **hint})
+            assert "as well?" in page.content.decode()
+            assert "_auth_user_id" in client.session
+        assert userinfo(granted["access_token"]).status_code == 200
+
+    def test_a_yes_ends_the_login_here_and_at_the_hubs(
+        self, client: Client, bob: User, hub: dict[str, str]
+    ) -> None:
+        client.force_login(bob)
+        granted = sign_in(client, hub).json()
+        answer = client.post(END, {"client_id": hub["client_id"], "allow": "yes"})
+        assert (answer.status_code, answer["Location"]) == (302, "/signed-out")
+        assert "_auth_user_id" not in client.session
+        assert userinfo(granted["access_token"]).status_code == 401
+
+    def test_without_a_yes_the_login_stays(self, client: Client, bob: User) -> None:
+        client.force_login(bob)
+        assert client.post(END, {}).status_code == 400
+        assert "_auth_user_id" in client.session
+
+    def test_the_way_back_is_one_that_the_client_registered(
+        self, client: Client, bob: User, hub: dict[str, str]
+    ) -> None:
+        back = {
+            "client_id": hub["client_id"],
+            "post_logout_redirect_uri": "https://hub.example/bye",
+        }
+        client.force_login(bob)
+        page = client.get(END, back)
+        assert "form-action 'self' https://hub.example" in page["Content-Security-Policy"]
+        answer = client.post(END, {**back, "allow": "yes", "state": "s"})
+        assert answer["Location"] == "https://hub.example/bye?state=s"
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"post_logout_redirect_uri": "https://evil.example/"},
+            {"post_logout_redirect_uri": "javascript:alert(1)"},
+            {"client_id": "nobody"},
+            {"client_id": "", "post_logout_redirect_uri": "https://hub.example/bye"},
+            {"id_token_hint": "a.b.c"},
+            {"state": "a\0b"},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("signed_in", [True, False])
+    def test_a_request_that_cannot_be_trusted_goes_nowhere(
+        self, client: Client, bob: User, hub: dict[str, str], wrong: dict[str, str], signed_in: bool
+    ) -> None:
+        if signed_in:
+            client.force_login(bob)
+        asked = {"client_id": hub["client_id"], **wrong}
+        assert client.get(END, asked).status_code == 400
+        assert client.post(END, {**asked, "allow": "yes"}).status_code == 400
+        assert ("_auth_user_id" in client.session) == signed_in
+
+    def test_who_is_signed_out_already_is_told_so(
+        self, client: Client, hub: dict[str, str]
+    ) -> None:
+        answer = client.get(END, {"client_id": hub["client_id"]}, follow=True)
+        assert "You are signed out of" in answer.content.decode()
+
+    def test_an_id_token_in_an_address_ends_nobodys_login(
+        self, client: Client, bob: User, hub: dict[str, str]
+    ) -> None:
+        client.force_login(bob)
+        granted = sign_in(client, hub).json()
+        Client().get(END, {"id_token_hint": granted["id_token"]})
+        assert userinfo(granted["access_token"]).status_code == 200
+
+    def test_another_site_cannot_say_yes(self, bob: User, hub: dict[str, str]) -> None:
+        strict = Client(enforce_csrf_checks=True)
+        strict.force_login(bob)
+        assert strict.post(END, {"allow": "yes"}).status_code == 403
+
+    def test_it_is_announced(self, client: Client) -> None:
+        document = client.get("/oauth/.well-known/openid-configuration").json()
+        assert document["end_session_endpoint"] == f"{ISSUER}/logout"
+
+
+def test_an_address_for_the_way_back_is_checked() -> None:
+    with pytest.raises(CommandError, match="is not an address"):
+        call_command(
+            "create_oidc_client", "hub", "--redirect-uri", CALLBACK, "--logout-uri", "nowhere"
+        )

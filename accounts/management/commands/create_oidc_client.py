@@ -25,6 +25,13 @@ class Command(BaseCommand):
             help="for JupyterHub https://.../hub/oauth_callback; may be given several times",
         )
         parser.add_argument(
+            "--logout-uri",
+            action="append",
+            default=[],
+            dest="logout_uris",
+            help="where the client may have people sent after they signed out here",
+        )
+        parser.add_argument(
             "--ask-consent",
             action="store_true",
             help="ask people before they are signed in; hubs of the site need not ask",
@@ -35,6 +42,7 @@ class Command(BaseCommand):
             client_id, secret = ensure_client(
                 name=options["name"],
                 redirect_uris=options["redirect_uris"],
+                logout_uris=options["logout_uris"],
                 needs_consent=options["ask_consent"],
             )
         except BadRedirectError as error:
