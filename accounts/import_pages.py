@@ -46,8 +46,9 @@ class ImportForm(PortalForm):
 def import_people(request: HttpRequest) -> HttpResponseBase:
     """The form, and what the file did or would do."""
     _require(request, "add", "change")
-    form = ImportForm(request.POST or None, request.FILES or None)
-    plan = _import(request, form) if request.method == "POST" and form.is_valid() else None
+    sent = request.method == "POST"
+    form = ImportForm(request.POST, request.FILES) if sent else ImportForm()
+    plan = _import(request, form) if sent and form.is_valid() else None
     failed = bool(form.errors) or bool(plan and plan.problems)
     shown = {"form": form, "plan": plan, "columns": COLUMNS, "most": MOST_PROBLEMS}
     return render(request, "accounts/import.html", shown, status=400 if failed else 200)

@@ -55,8 +55,8 @@ class TokenForm(PortalForm):
 def tokens(request: HttpRequest) -> HttpResponseBase:
     """One's tokens, and the form for a new one, which is shown once."""
     owner = person(request)
-    form = TokenForm(request.POST or None, owner=owner)
-    if request.method != "POST" or not form.is_valid():
+    form = TokenForm(request.POST if request.method == "POST" else None, owner=owner)
+    if not form.is_valid():
         return _page(request, form, status=400 if form.errors else 200)
     at = clock.now()
     token, text = issue_token(

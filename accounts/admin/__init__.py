@@ -1,5 +1,6 @@
 """People, groups and sign-in in the administration."""
 
+from accounts.admin.changes import ChangeAdmin
 from accounts.admin.groups import GroupAdmin, MembershipAdmin
 from accounts.admin.people import IdentityAdmin, NameAdmin, PersonAdmin
 from accounts.admin.sign_in import ApplicationAdmin, SignInAdmin
@@ -8,6 +9,7 @@ from accounts.admin.tokens import ApiTokenAdmin
 __all__ = [
     "ApiTokenAdmin",
     "ApplicationAdmin",
+    "ChangeAdmin",
     "GroupAdmin",
     "IdentityAdmin",
     "MembershipAdmin",

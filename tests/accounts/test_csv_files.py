@@ -137,7 +137,7 @@ def test_groups_find_their_parents_in_whatever_order(cast: Cast) -> None:
 )
 def test_a_wrong_group_is_named_with_its_column(cast: Cast, row: str, column: str) -> None:
     plan = run(f"name,title,kind,parent,opens_at,closed_at\n{row}\n")
-    assert found(plan) == [(2, column)]
+    assert set(found(plan)) == {(2, column)}
 
 
 def test_groups_in_a_file_do_not_contain_each_other(cast: Cast) -> None:
