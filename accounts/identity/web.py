@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 import requests
 
 from accounts.identity.failures import SignInFailedError
-
-logger = logging.getLogger(__name__)
 
 TIMEOUT = (3.05, 10)  # seconds to connect and between bytes; a person is waiting
 TOTAL = 15.0  # seconds for a whole answer
@@ -39,7 +36,6 @@ def ask(method: str, address: str, **how: Any) -> Answer:
             return Answer(answer.status_code, answer.headers, document)
     except (requests.RequestException, ValueError, RecursionError) as error:
         why = f"{address}: {type(error).__name__} {error}"
-        logger.warning("identity provider: %s", why)
         raise SignInFailedError(
             "provider_unavailable",
             "The identity provider does not answer as it should. Please try again later.",
