@@ -30,7 +30,7 @@ run: env
 
 test: env lint types
 	deploy/install-browser.sh
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-hub5: env-hub5
 	LSP_HUB_ENV=.venv-hub5 $(BIN)/pytest -m hub

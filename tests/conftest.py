@@ -24,16 +24,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright keeps an event loop running in the thread of the tests,
-    and asyncio.run refuses to work beside it.
+    """What shares a hub or a browser stays in one process.
 
     A test that commits finds what the migrations brought, and leaves nothing else: one that did not
     ask for it would leave rows that stand in the way of the next.
     """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     for item in items:
+        if group := shares(item):
+            item.add_marker(pytest.mark.xdist_group(group))
         if isinstance(item, pytest.Function) and commits(item):
             item.add_marker(COMMITS, append=False)
+
+
+def shares(item: pytest.Item) -> str:
+    """What the test shares with others: the whole platform, the plugin's hub, or nothing."""
+    if item.path.parent.name == "e2e":
+        return "platform"
+    return "hub" if item.get_closest_marker("hub") else ""
 
 
 def commits(item: pytest.Function) -> bool:

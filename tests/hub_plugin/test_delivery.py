@@ -16,6 +16,7 @@ from lsp_hub.events import event, utc_now
 from lsp_hub.outbox import Outbox
 from lsp_hub.portal import Portal
 from lsp_hub.signing import secret_key
+from tests.hub_plugin.loops import run
 from tests.hub_plugin.stub_portal import DROP, SECRET, Fault, StubPortal
 
 LOG = logging.getLogger("tests.delivery")
@@ -48,7 +49,7 @@ async def until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
 def deliver(outbox: Outbox, delivery: Delivery, steps: Callable[[], Awaitable[None]]) -> None:
     """Run the delivery beside some steps, as the hub does."""
 
-    async def run() -> None:
+    async def both() -> None:
         task = asyncio.create_task(delivery.run())
         try:
             await steps()
@@ -56,7 +57,7 @@ def deliver(outbox: Outbox, delivery: Delivery, steps: Callable[[], Awaitable[No
         finally:
             task.cancel()
 
-    asyncio.run(run())
+    run(both())
 
 
 async def until_empty(outbox: Outbox) -> None:
@@ -206,9 +207,7 @@ def test_rejected_events_are_parked_with_their_reason_and_logged(
 
 
 def parked(outbox: Outbox) -> list[tuple[int, str]]:
-    return asyncio.run(
-        outbox.ask(lambda store: store.execute("SELECT seq, code FROM parked").fetchall())
-    )
+    return run(outbox.ask(lambda store: store.execute("SELECT seq, code FROM parked").fetchall()))
 
 
 def test_a_wrong_secret_keeps_everything_until_it_is_right(
@@ -220,7 +219,7 @@ def test_a_wrong_secret_keeps_everything_until_it_is_right(
         await until(lambda: len(portal.seen) >= 2)
         task.cancel()
 
-    asyncio.run(attempt())
+    run(attempt())
     assert {seen.status for seen in portal.seen} == {401}
     portal.breaches.clear()
     deliver(outbox, sender(outbox, portal), all_at_once(outbox, ["bob"]))

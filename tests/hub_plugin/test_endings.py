@@ -1,6 +1,5 @@
 """Why a session ended, from who asked and what was seen."""
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +17,7 @@ from lsp_hub.endings import (
     witness_of,
 )
 from lsp_hub.pods import PodEnd, pod_end, pod_place
+from tests.hub_plugin.loops import run
 
 ALICE = Asker("alice", "user")
 DORA = Asker("dora", "user")
@@ -120,7 +120,7 @@ def test_a_server_that_ends_by_itself_is_told_from_one_that_is_stopped() -> None
     crashed, stopped = watching(), watching()
     crashed.status = 3
     for step in (crashed.poll(), crashed.stop(), stopped.poll(), stopped.stop(), stopped.poll()):
-        asyncio.run(step)
+        run(step)
     assert witness_of(crashed).status == 3
     assert witness_of(stopped) == Witness(asked_to_stop=True)
     assert crashed.get_state() == {"pid": 7, "lsp_session": "one"}
@@ -139,6 +139,6 @@ def test_a_stop_is_seen_with_the_one_who_asked_and_watched_only_once() -> None:
 
     watch_stops(Handler)
     watch_stops(Handler)
-    assert asyncio.run(Handler().stop_single_user("alice", server_name="x")) == "alice/x"
+    assert run(Handler().stop_single_user("alice", server_name="x")) == "alice/x"
     assert seen == [ALICE]
     assert STOP_ASKED_BY.get() is None

@@ -1,6 +1,5 @@
 """No hook raises anything but a refusal, whatever it is given and whatever is broken."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from lsp_hub.runtime import Runtime, Settings
 from lsp_hub.signing import secret_key
 from lsp_hub.snapshots import adopt, close_lost, snapshot
 from lsp_hub.store import READY, REQUESTED, Key, Seat
+from tests.hub_plugin.loops import run
 from tests.hub_plugin.real_hub import free_ports
 from tests.hub_plugin.stub_portal import SECRET, StubPortal
 
@@ -74,25 +74,25 @@ def runtime(request: pytest.FixtureRequest, tmp_path: Path, nowhere: str) -> Ite
 
 
 def queued(runtime: Runtime) -> list[str]:
-    return [event.body for event in asyncio.run(runtime.outbox.oldest_events())]
+    return [event.body for event in run(runtime.outbox.oldest_events())]
 
 
 def test_a_login_goes_on_when_its_record_fails(runtime: Runtime) -> None:
     hook = hooks.make_post_auth_hook(runtime, None)
     for model in ({"no": "name"}, {"name": "alice", "groups": 7}, {"name": "alice"}):
-        assert asyncio.run(hook(None, Broken(), model)) is model
+        assert run(hook(None, Broken(), model)) is model
 
 
 def test_a_login_that_the_site_refuses_is_none(runtime: Runtime) -> None:
     hook = hooks.make_post_auth_hook(runtime, lambda *args: None)
-    assert asyncio.run(hook(None, None, {"name": "alice"})) is None
+    assert run(hook(None, None, {"name": "alice"})) is None
     assert queued(runtime) == []
 
 
 def test_the_form_is_never_empty_and_never_an_error(runtime: Runtime) -> None:
     form = hooks.make_options_form(runtime, "<p>the site's own</p>")
     for spawner in (ASpawner(), ASpawner("named")):
-        page = asyncio.run(form(spawner))
+        page = run(form(spawner))
         assert "The portal cannot be reached" in page
         assert page.endswith("<p>the site's own</p>")
 
@@ -100,7 +100,7 @@ def test_the_form_is_never_empty_and_never_an_error(runtime: Runtime) -> None:
 def test_a_broken_spawner_is_no_error_of_the_form(runtime: Runtime) -> None:
     spawner = ASpawner()
     spawner.orm_spawner = Broken()  # type: ignore[assignment]  # that is the point
-    assert "cannot be reached" in asyncio.run(hooks.make_options_form(runtime, None)(spawner))
+    assert "cannot be reached" in run(hooks.make_options_form(runtime, None)(spawner))
 
 
 def test_a_bug_in_the_decision_follows_the_sites_choice(runtime: Runtime) -> None:
@@ -109,11 +109,11 @@ def test_a_bug_in_the_decision_follows_the_sites_choice(runtime: Runtime) -> Non
     spawner = ASpawner()
     spawner.environment = Broken()  # type: ignore[assignment]  # that is the point
     if runtime.outage_allows:
-        asyncio.run(hook(spawner))
+        run(hook(spawner))
         assert called == [spawner]
     else:
         with pytest.raises(HTTPError) as caught:
-            asyncio.run(hook(spawner))
+            run(hook(spawner))
         assert caught.value.status_code == 403
         assert "cannot be reached" in caught.value.jupyterhub_message  # type: ignore[attr-defined]
         assert called == []
@@ -124,7 +124,7 @@ def test_a_start_leaves_what_the_site_put_into_the_environment(
 ) -> None:
     runtime = runtime_with(tmp_path, portal.address, "refuse")
     spawner = ASpawner()
-    asyncio.run(hooks.make_pre_spawn_hook(runtime, None)(spawner))
+    run(hooks.make_pre_spawn_hook(runtime, None)(spawner))
     assert spawner.environment["SITE"] == "1"
     assert spawner.environment["LSP_SESSION"] == portal.launches[0]["session"]
     assert (spawner.cpu_limit, spawner.mem_limit) == (0.5, 2**30)
@@ -159,7 +159,7 @@ def test_ready_is_recorded_once(runtime: Runtime) -> None:
 
 def test_an_end_that_cannot_be_recorded_still_reaches_the_sites_hook(runtime: Runtime) -> None:
     called: list[Any] = []
-    asyncio.run(hooks.make_post_stop_hook(runtime, called.append)(Broken()))
+    run(hooks.make_post_stop_hook(runtime, called.append)(Broken()))
     assert len(called) == 1
 
 
@@ -175,7 +175,7 @@ def test_the_site_keeps_reading_its_own_options() -> None:
         lambda spawner, options: seen.append(options), keep_rest=True
     )
     spawner: Any = ASpawner()
-    asyncio.run(apply(spawner, {**options, "session": SESSION}))
+    run(apply(spawner, {**options, "session": SESSION}))
     assert seen == [{"course": "astro"}]
     assert spawner.user_options == {"course": "astro", "size": "tiny"}
     assert spawner.lsp_wish.session == SESSION
@@ -216,7 +216,7 @@ def test_a_snapshot_comes_in_parts_and_leaves_out_what_is_over(
 def test_a_lost_outbox_learns_the_sessions_from_the_hubs_database(runtime: Runtime) -> None:
     running, gone = ASpawner(), Seat("bob", "", SESSION, REQUESTED, SINCE)
     running.orm_spawner.state = {"pid": 7, "lsp_session": SESSION}
-    asyncio.run(runtime.outbox.opened())
+    run(runtime.outbox.opened())
     runtime.outbox.put(seat=gone)
     adopt(runtime, [running, ASpawner("unseen")])
     close_lost(runtime, [running])
@@ -231,7 +231,7 @@ def test_a_server_that_died_with_the_outbox_is_closed_all_the_same(runtime: Runt
     spawner = ASpawner()
     spawner.orm_spawner.state = {"lsp_session": SESSION}
     runtime.started = False
-    asyncio.run(hooks.make_post_stop_hook(runtime, None)(spawner))
+    run(hooks.make_post_stop_hook(runtime, None)(spawner))
     [stopped] = [json.loads(body) for body in queued(runtime)]
     assert (stopped["type"], stopped["session"]) == ("session.stopped", SESSION)
     assert stopped["data"] == {"reason": "unknown", "note": hooks.LOST}
@@ -241,7 +241,7 @@ def test_a_start_that_the_sites_limits_disturb_is_recorded(tmp_path: Path, nowhe
     runtime, spawner = runtime_with(tmp_path, nowhere, "allow"), ASpawner()
     spawner.cpu_limit = lambda spawner: 2.0  # type: ignore[assignment]  # some spawners take it
     try:
-        asyncio.run(hooks.make_pre_spawn_hook(runtime, None)(spawner))
+        run(hooks.make_pre_spawn_hook(runtime, None)(spawner))
         assert [json.loads(body)["type"] for body in queued(runtime)] == ["session.requested"]
     finally:
         runtime.outbox.close()
@@ -257,7 +257,7 @@ def test_a_grant_that_the_spawner_cannot_take_is_recorded(tmp_path: Path) -> Non
     stub = StubPortal().start()
     runtime, spawner = runtime_with(tmp_path, stub.address, "allow"), Stubborn()
     try:
-        asyncio.run(hooks.make_pre_spawn_hook(runtime, None)(spawner))
+        run(hooks.make_pre_spawn_hook(runtime, None)(spawner))
         assert [json.loads(body)["type"] for body in queued(runtime)] == ["session.requested"]
     finally:
         runtime.outbox.close()
@@ -271,7 +271,7 @@ def test_who_shares_an_account_is_told_to_the_portal_and_forgotten(
     spawner = ASpawner()
     form = {"sub_name": ["Zoe"], "size": ["tiny"]}
     chosen = hooks.make_options_from_form(None)(form, spawner=spawner)
-    asyncio.run(started(runtime, spawner, chosen))
+    run(started(runtime, spawner, chosen))
     assert portal.launches[-1]["sub_name"] == "Zoe"
     assert spawner.orm_spawner.user_options == {"size": "tiny"}
     runtime.outbox.close()
@@ -281,7 +281,7 @@ def test_who_shares_an_account_is_recorded_while_the_portal_is_away(
     tmp_path: Path, nowhere: str
 ) -> None:
     runtime = runtime_with(tmp_path, nowhere, "allow")
-    asyncio.run(started(runtime, ASpawner(), {"sub_name": "Zoe"}))
+    run(started(runtime, ASpawner(), {"sub_name": "Zoe"}))
     [requested] = map(json.loads, queued(runtime))
     assert (requested["data"]["sub_name"], requested["data"]["checked"]) == ("Zoe", False)
     runtime.outbox.close()

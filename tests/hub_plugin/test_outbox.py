@@ -1,6 +1,5 @@
 """The outbox keeps events in order through crashes and never breaks a hook."""
 
-import asyncio
 import logging
 import signal
 import sqlite3
@@ -17,6 +16,7 @@ from lsp_hub import store
 from lsp_hub.events import event, utc_now
 from lsp_hub.outbox import Outbox
 from lsp_hub.store import READY, REQUESTED, Key, Seat
+from tests.hub_plugin.loops import run
 
 LOG = logging.getLogger("tests.outbox")
 WRITER = """
@@ -67,48 +67,48 @@ def seat(session: str, phase: str = REQUESTED) -> Seat:
 
 
 def sequence(outbox: Outbox) -> list[int]:
-    return [queued.seq for queued in asyncio.run(outbox.oldest_events())]
+    return [queued.seq for queued in run(outbox.oldest_events())]
 
 
 def test_events_keep_their_order_and_never_reuse_a_number(path: str, opened: Open) -> None:
     outbox = opened(path)
-    asyncio.run(outbox.record(login(), login(), login()))
+    run(outbox.record(login(), login(), login()))
     assert sequence(outbox) == [1, 2, 3]
-    asyncio.run(outbox.settle([1, 2, 3], []))
-    asyncio.run(outbox.record(login()))
+    run(outbox.settle([1, 2, 3], []))
+    run(outbox.record(login()))
     assert sequence(outbox) == [4]
 
 
 def test_a_restart_keeps_epoch_events_and_seats(path: str, opened: Open) -> None:
     first = opened(path)
-    asyncio.run(first.record(login(), seat=seat("one")))
-    era = asyncio.run(first.ask(store.epoch))
+    run(first.record(login(), seat=seat("one")))
+    era = run(first.ask(store.epoch))
     first.close()
     again = opened(path)
-    asyncio.run(again.opened())
+    run(again.opened())
     assert again.seats == {Key("alice", ""): seat("one")}
-    assert asyncio.run(again.ask(store.epoch)) == era
+    assert run(again.ask(store.epoch)) == era
     assert sequence(again) == [1]
 
 
 def test_an_event_and_its_seat_are_written_together(path: str, opened: Open) -> None:
     outbox = opened(path)
-    asyncio.run(outbox.record(login(), seat=seat("one", READY)))
-    asyncio.run(outbox.record(login(), clear=Key("alice", "")))
+    run(outbox.record(login(), seat=seat("one", READY)))
+    run(outbox.record(login(), clear=Key("alice", "")))
     assert outbox.seats == {}
     outbox.close()
     again = opened(path)
-    asyncio.run(again.opened())
+    run(again.opened())
     assert again.seats == {}
 
 
 def test_a_new_file_has_a_new_epoch(tmp_path: Path, opened: Open) -> None:
     one, two = opened(str(tmp_path / "one")), opened(str(tmp_path / "two"))
-    assert asyncio.run(one.ask(store.epoch)) != asyncio.run(two.ask(store.epoch))
+    assert run(one.ask(store.epoch)) != run(two.ask(store.epoch))
 
 
 def test_only_the_hub_reads_the_file(path: str, opened: Open) -> None:
-    asyncio.run(opened(path).record(login()))
+    run(opened(path).record(login()))
     assert Path(path).stat().st_mode & 0o077 == 0
 
 
@@ -149,7 +149,7 @@ def whole_file(path: str) -> tuple[list[int], list[str], str]:
 
 def test_queueing_takes_a_hook_less_than_a_millisecond(path: str, opened: Open) -> None:
     outbox = opened(path)
-    asyncio.run(outbox.opened())
+    run(outbox.opened())
     body, times = login(), []
     for _ in range(200):
         began = time.perf_counter()
@@ -160,11 +160,11 @@ def test_queueing_takes_a_hook_less_than_a_millisecond(path: str, opened: Open) 
 
 def test_a_batch_is_at_most_500_events_and_less_than_a_mebibyte(path: str, opened: Open) -> None:
     outbox = opened(path)
-    asyncio.run(outbox.record(*[login() for _ in range(600)]))
+    run(outbox.record(*[login() for _ in range(600)]))
     assert sequence(outbox) == list(range(1, 501))
-    asyncio.run(outbox.settle(range(1, 601), []))
+    run(outbox.settle(range(1, 601), []))
     big = event("hub.snapshot", at=utc_now(), data={"sessions": ["x" * 300_000]})
-    asyncio.run(outbox.record(big, big, big, big))
+    run(outbox.record(big, big, big, big))
     assert sequence(outbox) == [601, 602, 603]
 
 
@@ -174,11 +174,11 @@ def test_a_locked_file_holds_no_hook_and_loses_nothing(
     monkeypatch.setattr(outbox_module, "HOOK_SECONDS", 0.2)
     monkeypatch.setattr(outbox_module, "RETRY_SECONDS", 0.05)
     outbox = opened(path)
-    asyncio.run(outbox.record(login()))
+    run(outbox.record(login()))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     began = time.monotonic()
-    asyncio.run(outbox.record(login("bob"), seat=seat("one")))
+    run(outbox.record(login("bob"), seat=seat("one")))
     assert time.monotonic() - began < 1
     assert outbox.seats[Key("alice", "")].session == "one"
     other.execute("ROLLBACK")
@@ -192,17 +192,17 @@ def test_a_full_disk_holds_no_hook_and_loses_nothing(
     monkeypatch.setattr(outbox_module, "HOOK_SECONDS", 0.2)
     monkeypatch.setattr(outbox_module, "RETRY_SECONDS", 0.05)
     outbox = opened(path)
-    asyncio.run(outbox.record(login()))
-    pages = asyncio.run(outbox.ask(lambda db: db.execute("PRAGMA page_count").fetchone()[0]))
-    asyncio.run(outbox.ask(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone()))
+    run(outbox.record(login()))
+    pages = run(outbox.ask(lambda db: db.execute("PRAGMA page_count").fetchone()[0]))
+    run(outbox.ask(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone()))
     for number in range(20):
-        asyncio.run(outbox.record(*[login(f"user{number}")] * 40))
+        run(outbox.record(*[login(f"user{number}")] * 40))
         if "fails" in caplog.text:
             break
     assert "database or disk is full" in caplog.text
-    asyncio.run(outbox.record(login("bob")))
+    run(outbox.record(login("bob")))
     free_the_disk(outbox)
-    assert wait_until(lambda: asyncio.run(outbox.ask(store.count_events)) == 40 * (number + 1) + 2)
+    assert wait_until(lambda: run(outbox.ask(store.count_events)) == 40 * (number + 1) + 2)
     assert caplog.text.count("fails") == 1
 
 
@@ -223,7 +223,7 @@ def test_a_place_that_cannot_be_written_keeps_events_in_memory(
     monkeypatch.setattr(outbox_module, "OPEN_SECONDS", 0.1)
     monkeypatch.setattr(outbox_module, "RETRY_SECONDS", 0.05)
     outbox = opened("/proc/no/such/outbox.sqlite")
-    asyncio.run(outbox.record(login(), seat=seat("one")))
+    run(outbox.record(login(), seat=seat("one")))
     assert sequence(outbox) == [1]
     assert "memory only" in caplog.text
 
@@ -233,7 +233,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_epoch_begins(
 ) -> None:
     Path(path).write_bytes(b"this is no database" * 1000)
     outbox = opened(path)
-    asyncio.run(outbox.record(login()))
+    run(outbox.record(login()))
     assert sequence(outbox) == [1]
     assert [file for file in Path(path).parent.iterdir() if ".damaged-" in file.name]
     assert "damaged" in caplog.text
@@ -243,11 +243,11 @@ def test_the_last_answer_of_a_person_is_kept(path: str, opened: Open) -> None:
     outbox = opened(path)
     outbox.keep_answer("alice", "{}", "2026-05-01T08:00:00Z")
     outbox.keep_answer("alice", '{"user": "alice"}', "2026-05-02T08:00:00Z")
-    assert asyncio.run(outbox.kept_answer("alice")) == (
+    assert run(outbox.kept_answer("alice")) == (
         '{"user": "alice"}',
         "2026-05-02T08:00:00Z",
     )
-    assert asyncio.run(outbox.kept_answer("bob")) is None
+    assert run(outbox.kept_answer("bob")) is None
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 5.0) -> bool:
