@@ -9,14 +9,19 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from accounts import posix
+from accounts.approvals import announce
+from accounts.claims.at_sign_in import take_in
 from accounts.identity.failures import SignInFailedError
 from accounts.identity.providers import Provider
-from accounts.models import Identity, Name, User
+from accounts.invitations import InvitationError, accept
+from accounts.models import Identity, Invitation, Name, User
+from accounts.registration_policy import ensure_may_come, register_by_policy
 
 NAME_LENGTH = 30
 ATTEMPTS = 20  # newcomers who want the same name at the same moment
@@ -55,8 +60,11 @@ def sign_in_identity(
     subject: object,
     claims: Mapping[str, Any],
     at: datetime,
+    invitation: Invitation | None = None,
 ) -> User:
-    """The person with that identity; an unknown one becomes a person who waits for approval.
+    """The person with that identity; an unknown one becomes a person, as the policy says.
+
+    `invitation`: the open one whose link the person followed; that of a guest account leads there.
 
     Raises SignInFailedError when the provider's answer names nobody.
     """
@@ -68,7 +76,7 @@ def sign_in_identity(
         if known is not None:
             return _seen_again(known, provider, kept, at)
         try:
-            return _newcomer(provider, issuer, key, kept, at)
+            return _newcomer(provider, issuer, key, kept, at, invitation)
         except IntegrityError as error:
             if posix.is_used_up(error):
                 raise SignInFailedError("no_numbers", NO_NUMBERS) from error
@@ -104,20 +112,18 @@ def _wishes(claims: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _newcomer(
-    provider: Provider, issuer: str, subject: str, claims: dict[str, Any], at: datetime
+    provider: Provider,
+    issuer: str,
+    subject: str,
+    claims: dict[str, Any],
+    at: datetime,
+    invitation: Invitation | None,
 ) -> User:
-    first, last = _full_name(claims)
+    who = f"{subject} at {issuer}"
+    ensure_may_come(provider, invited=invitation is not None, who=who)
     with transaction.atomic():
-        user = User(
-            username=free_name(claims),
-            uid=posix.claimed_uid(claims.get(provider.uid_claim)).number,
-            first_name=first,
-            last_name=last,
-            email=_email(claims),
-        )
-        user.set_unusable_password()
-        user.save(force_insert=True)
-        Identity.objects.create(
+        user = _account_of(invitation, at) or _create_person(provider, claims)
+        identity = Identity.objects.create(
             user=user,
             provider=provider.name,
             issuer=issuer,
@@ -127,7 +133,46 @@ def _newcomer(
             first_seen_at=at,
             last_seen_at=at,
         )
+        _after_sign_in(identity, provider, at)
+        _tell_administrators(user, invitation)
     return user
+
+
+def _account_of(invitation: Invitation | None, at: datetime) -> User | None:
+    """The guest or shared account that the invitation opens, once."""
+    if invitation is None or invitation.account is None:
+        return None
+    try:
+        accept(invitation=invitation, user=invitation.account, at=at)
+    except InvitationError as error:
+        raise SignInFailedError(error.code, str(error), status=error.status) from error
+    return invitation.account
+
+
+def _create_person(provider: Provider, claims: dict[str, Any]) -> User:
+    first, last = _full_name(claims)
+    user = User(
+        username=free_name(claims),
+        uid=posix.claimed_uid(claims.get(provider.uid_claim)).number,
+        first_name=first,
+        last_name=last,
+        email=_email(claims),
+    )
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return user
+
+
+def _after_sign_in(identity: Identity, provider: Provider, at: datetime) -> None:
+    """What follows each time that a provider spoke of somebody."""
+    take_in(identity, provider=provider, at=at)
+    register_by_policy(identity, provider=provider, at=at)
+
+
+def _tell_administrators(user: User, invitation: Invitation | None) -> None:
+    """Of a newcomer who waits; who is about to accept an invitation may not have to."""
+    if user.registered_at is None and not (invitation and settings.INVITATIONS_REGISTER):
+        announce(user)
 
 
 def _seen_again(
@@ -137,7 +182,9 @@ def _seen_again(
     identity.email = _email(claims)
     identity.claims = claims
     identity.last_seen_at = at
-    identity.save(update_fields=["provider", "email", "claims", "last_seen_at"])
+    with transaction.atomic():
+        identity.save(update_fields=["provider", "email", "claims", "last_seen_at"])
+        _after_sign_in(identity, provider, at)
     return identity.user
 
 

@@ -172,7 +172,9 @@ ensure_distinct(IDENTITY_PROVIDERS)
 # Coming in: who is registered how, invitations, guests
 
 REGISTRATION = env.choice("REGISTRATION", "approval", ["open", "approval", "invitation", "claim"])
-REGISTRATION_CLAIMS = env.items("REGISTRATION_CLAIMS")
+REGISTRATION_CLAIMS = env.conditions(
+    "REGISTRATION_CLAIMS", ["entitlement", "groups", "affiliation"]
+)
 REGISTRATION_MAIL_TO = env.items("REGISTRATION_MAIL_TO")
 INVITATION_DAYS = env.integer("INVITATION_DAYS", 14, minimum=1)
 INVITATIONS_REGISTER = env.boolean("INVITATIONS_REGISTER", True)
@@ -325,6 +327,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "accounts.tasks.sync_memberships",
         "schedule": crontab(hour=3, minute=17),
     },
+    "forget-kept-answers": {"task": "accounts.tasks.forget_kept_answers", "schedule": 3600.0},
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
 }
 if CELERY_BROKER_URL.startswith("filesystem:"):

@@ -85,15 +85,16 @@ RECORD = Prepared(
         granted_at, lease_until, image, size, cpu_millicores, memory_mib, gpus, actor, sub_name,
         recorded_at,
         attributed_by, group_name, end_source, end_reason, message, pod, node, pod_uid,
-        ended_before_ready
+        ended_before_ready, affiliation
     ) VALUES (
         %(hub)s, %(key)s, %(user_name)s, %(server)s, %(seat)s, %(user)s, %(group)s, %(group)s,
         %(grant)s, %(at)s, %(lease_until)s, %(image)s, %(size)s, %(cpu_millicores)s,
         %(memory_mib)s, %(gpus)s, %(actor)s, %(sub_name)s, %(at)s,
-        '', '', '', '', '', '', '', '', false
+        '', '', '', '', '', '', '', '', false, hub_sessions_affiliation(%(user)s)
     )
     ON CONFLICT (hub_id, key) DO UPDATE SET
         user_id = coalesce(s.user_id, excluded.user_id),
+        affiliation = CASE WHEN s.user_id IS NULL THEN excluded.affiliation ELSE s.affiliation END,
         group_id = CASE WHEN s.checked IS FALSE THEN s.group_id ELSE excluded.group_id END,
         image = CASE WHEN s.requested_at IS NULL THEN excluded.image ELSE s.image END,
         size = CASE WHEN s.requested_at IS NULL THEN excluded.size ELSE s.size END,

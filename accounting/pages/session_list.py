@@ -24,7 +24,7 @@ CURSOR = re.compile(r"([0-9]{1,11})-([0-9]{1,18})")
 COLUMNS = (
     "session", "user", "group", "hub", "server", "image", "size", "cpu_millicores", "memory_mib",
     "gpus", "state", "requested", "ready", "ended", "end_source", "end_reason", "core_hours",
-    "sub_name",
+    "sub_name", "affiliation",
 )  # fmt: skip
 
 # A server that is ready runs, as people say.
@@ -59,7 +59,7 @@ class Row:
             session.server, session.image, session.size, session.cpu_millicores,
             session.memory_mib, session.gpus, self.state, session.requested_at, session.ready_at,
             session.ended_at, session.end_source, session.end_reason,
-            core_hours(self.usage.millicore_seconds), session.sub_name,
+            core_hours(self.usage.millicore_seconds), session.sub_name, session.institution,
         ]  # fmt: skip
         return [_cell(value) for value in values]
 

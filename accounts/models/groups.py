@@ -14,6 +14,15 @@ from accounts.models.people import User
 from accounts.names import NAME_REGEX, validate_name
 from lsp_portal.lib import clock
 
+ANCESTORS = """
+    WITH RECURSIVE above AS (
+        SELECT g.*, 1 AS height FROM accounts_group g WHERE g.id = %s
+        UNION ALL
+        SELECT g.*, a.height + 1 FROM accounts_group g JOIN above a ON g.id = a.parent_id
+    )
+    SELECT * FROM above ORDER BY height DESC
+"""
+
 
 class GroupQuerySet(models.QuerySet["Group"]):
     def of(self, user: User, *, at: datetime) -> Self:
@@ -81,6 +90,12 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def ancestors(self) -> list[Group]:
+        """The groups that this one is a part of, the nearest last; one query."""
+        if self.parent_id is None:
+            return []
+        return list(Group.objects.raw(ANCESTORS, [self.parent_id]))
 
     def is_closed(self, *, at: datetime) -> bool:
         """Whether nothing may be charged to the group then: it has closed or is not yet open."""

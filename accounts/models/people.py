@@ -106,6 +106,12 @@ class User(AbstractUser):
         default=True,
         help_text="Notebooks know name and e-mail address, so that commits carry them.",
     )
+    affiliation_asked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since when the person is asked to sign in by institution. Empty: not asked.",
+    )
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 
@@ -133,8 +139,8 @@ class User(AbstractUser):
     @property
     def is_registered(self) -> bool:
         """Whether the person may use the platform: approved, not switched off, not expired."""
-        return self.is_active and self.registered_at is not None and not self.has_ended(
-            at=clock.now()
+        return (
+            self.is_active and self.registered_at is not None and not self.has_ended(at=clock.now())
         )
 
     def has_ended(self, *, at: datetime) -> bool:

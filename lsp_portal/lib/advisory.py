@@ -12,6 +12,12 @@ def lock(name: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
+def lock_shared(name: str) -> None:
+    """Wait until nobody holds the name alone; until the transaction ends nobody can."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [name])
+
+
 def try_lock(name: str) -> bool:
     """Hold the name until the transaction ends; False at once where somebody else holds it."""
     with connection.cursor() as cursor:

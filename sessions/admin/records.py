@@ -121,7 +121,7 @@ class SessionAdmin(BigTableAdmin[Session]):
         (None, {"fields": (("number", "key"), "hub", "current_state", "links")}),
         ("Who", {"fields": (
             "user_name", "sub_name", "server", "user", "group", "group_name", "deciding_event",
-            "attributed_at", "actor",
+            "attributed_at", "actor", "affiliated",
         )}),
         ("What", {"fields": ("image", "size", "resources", ("pod", "node"), "pod_uid")}),
         ("When", {"fields": (
@@ -191,6 +191,10 @@ class SessionAdmin(BigTableAdmin[Session]):
     def resources(self, session: Session) -> str:
         gpus = f", {session.gpus} GPUs" if session.gpus else ""
         return f"{cores(session.cpu_millicores)} CPU, {mebibytes(session.memory_mib)}{gpus}"
+
+    @admin.display(description="affiliation then")
+    def affiliated(self, session: Session) -> str:
+        return session.institution or NOTHING
 
     @admin.display
     def doubts(self, session: Session) -> str:

@@ -156,6 +156,9 @@ class Session(models.Model):
         help_text="Who it was of those who share the account.",
     )
     checked = models.BooleanField(null=True, help_text="Whether the hub had asked the portal.")
+    affiliation = models.JSONField(
+        null=True, help_text="What was known of the person's institution when it began."
+    )
 
     granted_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
@@ -252,6 +255,14 @@ class Session(models.Model):
     def began(self) -> datetime | None:
         """Where lists put the session: `BEGAN` of this one."""
         return self.begins_at or self.granted_at or self.ended_at
+
+    @property
+    def institution(self) -> str:
+        """What was known of the person's institution, in words; empty where nothing was."""
+        known = self.affiliation
+        if not known:
+            return ""
+        return f"{known['value']} ({known['issuer']}, last seen {known['last_seen_at']})"
 
     @property
     def url(self) -> str | None:

@@ -7,7 +7,8 @@ BEGIN
         hub_id, key, user_name, server, seat, user_id, group_id, attributed_by,
         group_name, image, size, actor, checked, cpu_millicores, memory_mib, gpus,
         requested_at, ready_at, stopped_at, superseded_at, ended_at, end_source,
-        end_reason, exit_code, message, ended_before_ready, pod, node, pod_uid, recorded_at, sub_name)
+        end_reason, exit_code, message, ended_before_ready, pod, node, pod_uid, recorded_at, sub_name,
+        affiliation)
     SELECT p_hub, d.key, d.user_name, d.server, d.seat, d.user_id, d.group_id, d.attributed_by,
         coalesce(d.request ->> 'group', ''), coalesce(d.request ->> 'image', ''),
         coalesce(d.request ->> 'size', ''), coalesce(d.request ->> 'actor', ''),
@@ -18,7 +19,8 @@ BEGIN
         coalesce(d.stop ->> 'message', ''),
         d.stopped_before_ready OR coalesce(d.superseded_at < d.ready_at, false),
         coalesce(d.ready ->> 'pod', ''), coalesce(d.ready ->> 'node', ''),
-        coalesce(d.ready ->> 'pod_uid', ''), p_at, coalesce(d.request ->> 'sub_name', '')
+        coalesce(d.ready ->> 'pod_uid', ''), p_at, coalesce(d.request ->> 'sub_name', ''),
+        hub_sessions_affiliation(d.user_id)
     FROM hub_sessions_derived(p_hub, p_keys) d,
         hub_sessions_end(d.ready_at, d.stopped_at, d.superseded_at, NULL) e
     ORDER BY d.key
@@ -28,6 +30,11 @@ BEGIN
             WHEN s.attributed_at IS NOT NULL OR s.attributed_by = excluded.attributed_by
                 THEN s.user_id
             ELSE excluded.user_id END,
+        affiliation = CASE
+            WHEN s.attributed_at IS NOT NULL OR s.attributed_by = excluded.attributed_by
+                OR s.user_id = excluded.user_id
+                THEN s.affiliation
+            ELSE excluded.affiliation END,
         group_id = CASE
             WHEN s.attributed_at IS NOT NULL OR s.attributed_by = excluded.attributed_by
                 THEN s.group_id

@@ -18,3 +18,15 @@ RETURNS TABLE (ended_at timestamptz, end_source text) LANGUAGE sql STABLE AS $$
             ELSE '' END
     FROM (SELECT least(stopped_at, superseded_at, absent_at)) AS first (evidence)
 $$;
+
+-- What is known of somebody's institution now, as sessions keep it.
+CREATE OR REPLACE FUNCTION hub_sessions_affiliation(p_user bigint)
+RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'value', a.value, 'organisation', a.organisation, 'issuer', a.issuer,
+            'last_seen_at', to_char(a.last_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+        FROM accounts_affiliation a WHERE a.user_id = p_user
+        ORDER BY a.last_seen_at DESC, a.id LIMIT 1);
+END $$;

@@ -1,0 +1,1 @@
+"""From what identity providers say to memberships of groups."""
