@@ -139,11 +139,12 @@ GROUPS_JSON = f"""
                 OR coalesce(g.opens_at > %(at)s, false) AS closed,
             EXISTS (SELECT FROM accounts_user u
                 WHERE u.id = who.id AND u.default_group_id = g.id) AS default,
-            p.starts_on, p.ends_on, floor(greatest(0, q.core_hours + coalesce((
-                SELECT sum(r.core_hours) FROM quotas_grant r
-                WHERE r.quota_id = q.id AND r.valid_from <= %(at)s
-                    AND (r.valid_to IS NULL OR r.valid_to > %(at)s)), 0)) * 3600000)::bigint
-                AS millicore_seconds,
+            p.starts_on, p.ends_on, CASE WHEN q.id IS NOT NULL THEN
+                floor(greatest(0, q.core_hours + coalesce((
+                    SELECT sum(r.core_hours) FROM quotas_grant r
+                    WHERE r.quota_id = q.id AND r.valid_from <= %(at)s
+                        AND (r.valid_to IS NULL OR r.valid_to > %(at)s)), 0)) * 3600000)::bigint
+                END AS millicore_seconds,
             q.mode <> 'nominal' AS enforced, s.limit_bytes,
             CASE WHEN s.id IS NOT NULL THEN (SELECT coalesce(sum(used_bytes), 0)::bigint FROM (
                 {NEWEST_SAMPLES.format(owner="group_id = g.id AND user_id IS NULL")}

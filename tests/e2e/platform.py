@@ -25,6 +25,7 @@ from lsp_hub import derive_service_token
 
 START_SECONDS = 180
 STOP_SECONDS = 60
+REFRESH_SECONDS = 3  # until the hub asks the portal about somebody again
 PROGRAMS = {"portal": "granian", "hub": "jupyterhub --config", "worker": "celery"}
 SITE_VARIABLES = ("DATABASE_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "CELERY_BROKER_URL")
 
@@ -49,6 +50,7 @@ class Platform:
             "PORTAL_PORT": str(self.portal_port),
             "HUB_PORT": str(self.hub_port),
             "IDP_PORT": str(self.identity_port),
+            "DEMO_REFRESH_SECONDS": str(REFRESH_SECONDS),
         }
 
     def start(self) -> Platform:

@@ -161,6 +161,6 @@ def test_signing_out_of_the_portal_offers_to_sign_out_of_the_hub(
     page.goto(platform.portal_url)
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("link", name="Sign out of").click()
-    page.wait_for_url(f"{platform.hub_url}/hub/logout")
+    page.wait_for_url(f"{platform.portal_url}/signed-out")
     page.goto(f"{platform.hub_url}/hub/home")
     expect(page.get_by_role("heading", name="Demo login")).to_be_visible()

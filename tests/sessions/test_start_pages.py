@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import threading
 from collections.abc import Iterator
@@ -332,3 +333,38 @@ def test_each_hub_has_a_form_of_its_own(hub: Hub, bob: User) -> None:
     assert "Start a notebook at Demo" in shown
     assert "Start a notebook at Northern hub" in shown
     assert 'id="id_north_size"' in shown
+
+
+class TestSharedAccounts:
+    @pytest.fixture
+    def bob(self, bob: User, alice: User) -> User:
+        """Bob's account is one that several people use; Alice answers for it."""
+        User.objects.filter(pk=bob.pk).update(kind="bucket", owner=alice, expires_at=NOW + DAY)
+        return bob
+
+    def test_the_form_asks_who_it_is_and_nobody_elses_form_does(
+        self, hub: Hub, bob: User, alice: User
+    ) -> None:
+        assert 'name="sub_name"' in page(bob)
+        assert 'name="sub_name"' not in page(alice)
+
+    def test_it_goes_with_the_start_to_the_hub_and_to_the_lists(
+        self, hub: Hub, stub: StubHub, bob: User, alice: User
+    ) -> None:
+        start(bob, sub_name=" Zoë & Ann ")
+        assert stub.asked[0][2]["sub_name"] == "Zoë & Ann"
+        assert "Zoë &amp; Ann" in page(bob)
+        of_group = signed_in(alice).get("/groups/transients/")
+        assert "Zoë &amp; Ann" in of_group.content.decode()
+        saved = b"".join(signed_in(bob).get("/my/sessions.csv").streaming_content).decode()
+        assert [row["sub_name"] for row in csv.DictReader(saved.splitlines())] == ["Zoë & Ann"]
+
+    @pytest.mark.parametrize(
+        ("name", "words"), [("", "say who you are"), ("x" * 65, "at most 64 characters")]
+    )
+    def test_without_a_name_nothing_starts(
+        self, hub: Hub, stub: StubHub, bob: User, name: str, words: str
+    ) -> None:
+        assert words in start(bob, sub_name=name)
+        assert stub.asked == []
+        assert not Session.objects.exists()
