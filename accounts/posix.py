@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import Error, connection
 from django.db.models import Exists, OuterRef, Q
 
+from accounts.identity.providers import Provider, providers
 from accounts.models import Group, Membership, PosixId, Registration, User
 from accounts.models.numbers import number_range
 from lsp_portal.lib.plain_text import plain_text
@@ -44,8 +45,24 @@ def claimed_uid(value: object) -> ClaimedUid:
     return ClaimedUid(number, f"The UID {number} was claimed.")
 
 
+def uid_claim(provider: Provider, claims: Mapping[str, Any]) -> object:
+    """The number that the provider claims for somebody, as it came."""
+    return claims.get(provider.uid_claim) if provider.uid_claim else None
+
+
+def uid_notes(user: User) -> list[str]:
+    """What became of the numbers that providers claim for the person."""
+    known = {provider.name: provider for provider in providers()}
+    notes = [
+        uid_note(user, uid_claim(known[identity.provider], identity.claims))
+        for identity in user.identities.all()
+        if identity.provider in known
+    ]
+    return [note for note in notes if note]
+
+
 def uid_note(user: User, value: object) -> str:
-    """What became of the number that a provider claimed when the person first came."""
+    """What became of a number that a provider claims for somebody."""
     if value is not None and _number(value) == user.uid:
         return f"The UID {user.uid} was claimed."
     claim = claimed_uid(value)

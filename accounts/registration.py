@@ -153,7 +153,7 @@ def _create_person(provider: Provider, claims: dict[str, Any]) -> User:
     first, last = _full_name(claims)
     user = User(
         username=free_name(claims),
-        uid=posix.claimed_uid(claims.get(provider.uid_claim)).number,
+        uid=posix.claimed_uid(posix.uid_claim(provider, claims)).number,
         first_name=first,
         last_name=last,
         email=_email(claims),

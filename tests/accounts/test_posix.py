@@ -18,6 +18,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import posix
+from accounts.approvals import evidence
 from accounts.identity.failures import SignInFailedError
 from accounts.identity.providers import Provider
 from accounts.models import ApiToken, Group, PosixId, User
@@ -399,6 +400,20 @@ class TestNewcomers:
         newcomer = self.come("eve", uidNumber=claim)
         assert first <= newcomer.uid <= last
         assert bool(posix.uid_note(newcomer, claim)) == (claim is not None)
+
+    def test_a_provider_without_such_a_claim_gives_no_number(self) -> None:
+        provider = Provider("site", "the site", "https://i", "id", "secret")
+        assert posix.uid_claim(provider, {"": 7001, "uidNumber": 7001}) is None
+
+    def test_the_evidence_says_what_became_of_the_claim(self, settings: Settings) -> None:
+        factories.user(uid=7001)
+        settings.IDENTITY_PROVIDERS = [
+            {"name": "site", "title": "the site", "issuer": "https://i", "client_id": "id",
+             "client_secret": "secret", "uid_claim": "uidNumber"}
+        ]  # fmt: skip
+        newcomer = self.come("eve", uidNumber="7001")
+        [note] = evidence(newcomer)["uid"]
+        assert note.startswith("The claimed UID 7001 is or was that of another person or group")
 
     def test_without_numbers_left_the_page_says_so(self, settings: Settings) -> None:
         factories.user(uid=41_000)
