@@ -1,0 +1,196 @@
+"""Who may call what: every address of the portal and everybody who might ask.
+
+The table is tests/data/permissions.txt: one line per method and address, one column per kind of
+caller. An address without a line fails the test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import User
+from tests import factories
+from tests.cast import Cast, make_cast
+
+pytestmark = pytest.mark.django_db
+
+TABLE = Path(__file__).parent / "data" / "permissions.txt"
+CALLERS = (
+    "anonymous", "pending", "outsider", "member", "manager", "pi", "staff", "superuser",
+)  # fmt: skip
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "api/v1/users"): {"username": "frank"},
+    ("PATCH", "api/v1/users/<username>"): {"first_name": "Robert"},
+    ("POST", "api/v1/groups"): {"name": "quasars", "title": "Quasars"},
+    ("PATCH", "api/v1/groups/<name>"): {"title": "Bursts"},
+    ("POST", "api/v1/memberships"): {"user": "charlie", "group": "transients"},
+    ("POST", "api/v1/invitations"): {"email": "new@example.org", "group": "transients"},
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address, with `<name>` for what varies."""
+
+    address: str
+    pattern: URLPattern
+
+    @property
+    def methods(self) -> set[str]:
+        """The methods that the API offers there; of other views GET stands for all."""
+        actions: dict[str, str] = getattr(self.pattern.callback, "actions", None) or {}
+        return {method.upper() for method in actions if method not in ("head", "options")}
+
+
+def routes(resolver: Any = None, before: str = "") -> Iterator[Route]:
+    for pattern in (resolver or get_resolver()).url_patterns:
+        address = before + _plain(str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern, address)
+        else:
+            yield Route(address, pattern)
+
+
+def _plain(pattern: str) -> str:
+    pattern = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"<\1>", pattern)
+    return re.sub(r"<\w+:(\w+)>", r"<\1>", pattern).removeprefix("^").removesuffix("$")
+
+
+def lines() -> dict[tuple[str, str], dict[str, int]]:
+    """The table: expected status by caller, by method and address."""
+    found = {}
+    for line in TABLE.read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            method, address, *statuses = line.split()
+            assert len(statuses) == len(CALLERS), line
+            assert (method, address) not in found, line
+            found[method, "" if address == "/" else address] = dict(
+                zip(CALLERS, map(int, statuses), strict=True)
+            )
+    return found
+
+
+def is_admin(route: Route) -> bool:
+    return route.address.startswith("admin/")
+
+
+@dataclass(frozen=True)
+class World:
+    """Everybody who might ask, and what they ask about."""
+
+    cast: Cast
+    people: dict[str, User | None]
+    names: dict[str, object]
+
+    def path(self, address: str) -> str:
+        return "/" + re.sub(r"<(\w+)>", lambda found: str(self.names[found[1]]), address)
+
+    def client(self, caller: str) -> Client:
+        client = Client(raise_request_exception=False)
+        person = self.people[caller]
+        if person is not None:
+            client.force_login(person)
+        return client
+
+
+@pytest.fixture
+def world() -> World:
+    cast = make_cast()
+    erin = factories.user("erin", registered_at=None)
+    manager, staff = factories.user("max"), factories.user("sam", is_staff=True)
+    factories.membership(manager, cast.transients, "manager")
+    people = (None, erin, cast.charlie, cast.bob, manager, cast.alice, staff, cast.dora)
+    names = {
+        "name": "transients",
+        "username": "bob",
+        "provider": "nowhere",
+        "number": 999_999,
+        "kind": "users",
+        "hub": "demo",
+        "session": "00000000-0000-0000-0000-000000000000",
+        "key": "00000000-0000-0000-0000-000000000000",
+        "rest": "nothing",
+        "membership": cast.transients.memberships.get(user=cast.bob).pk,
+        "invitation": factories.invitation(cast.transients, cast.alice).pk,
+        "secret": "nobody-knows",
+    }
+    return World(cast, dict(zip(CALLERS, people, strict=True)), names)
+
+
+def ask(world: World, caller: str, method: str, address: str) -> int:
+    """The status of the answer; what the request did is undone."""
+    with transaction.atomic():
+        client = world.client(caller)
+        body = BODIES.get((method, address))
+        options = {} if body is None else {"data": body, "content_type": "application/json"}
+        answer = getattr(client, method.lower())(world.path(address), **options)
+        status: int = answer.status_code
+        transaction.set_rollback(True)
+    return status
+
+
+def test_every_address_has_a_line_and_every_line_an_address() -> None:
+    known = lines()
+    wanted = {
+        (method, route.address)
+        for route in routes()
+        if not is_admin(route)
+        for method in route.methods
+    }
+    addresses = {route.address for route in routes() if not is_admin(route)}
+    described = {address for _, address in known}
+    assert sorted(addresses - described) == []
+    assert sorted(described - addresses) == []
+    assert sorted(wanted - known.keys()) == []
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_everybody_gets_what_the_table_says(world: World, caller: str) -> None:
+    different = {}
+    for (method, address), expected in lines().items():
+        got = ask(world, caller, method, address)
+        if got != expected[caller]:
+            different[f"{method} /{address}"] = f"{got} instead of {expected[caller]}"
+    assert different == {}
+
+
+@pytest.mark.parametrize("caller", ["anonymous", "pending", "outsider", "member", "manager", "pi"])
+def test_the_administration_sends_everybody_else_away(world: World, caller: str) -> None:
+    client = world.client(caller)
+    for route in routes():
+        if is_admin(route) and route.address != "admin/login/":
+            path = "/" + re.sub(r"<\w+>", "1", route.address)
+            assert client.get(path).status_code in (302, 403, 404, 405), path
+
+
+def changelists() -> list[str]:
+    return [
+        f"/{route.address}"
+        for route in routes()
+        if is_admin(route) and str(route.pattern.name).endswith("_changelist")
+    ]
+
+
+def test_administrators_see_the_lists_for_which_they_have_permission(world: World) -> None:
+    def seen(caller: str) -> dict[str, int]:
+        client = world.client(caller)
+        return {path: client.get(path).status_code for path in paths}
+
+    paths = changelists()
+    assert len(paths) > 10
+    only_superusers = {"/admin/admin/logentry/": 403}
+    assert seen("superuser") == dict.fromkeys(paths, 200)
+    assert seen("staff") == dict.fromkeys(paths, 403)
+    views = Permission.objects.filter(codename__startswith="view_")
+    User.objects.get(username="sam").user_permissions.set(views)
+    assert seen("staff") == dict.fromkeys(paths, 200) | only_superusers
