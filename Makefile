@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS ?= true
 
 .PHONY: env env-hub5 run test test-hub5 bench lint types lock migrations-check vendor clean
 
-env: .venv/.ready .venv-hub/.ready var/static/staticfiles.json
+env: .venv/.ready .venv-hub/.ready .venv/oidc-provider/.ready var/static/staticfiles.json
 
 env-hub5: env .venv-hub5/.ready
 
@@ -21,6 +21,9 @@ env-hub5: env .venv-hub5/.ready
 .venv-hub5/.ready: requirements-hub5.txt deploy/proxy/package.json | .venv/.ready
 	PYTHON=$(PYTHON) $(INSTALL) .venv-hub5 requirements-hub5.txt
 	deploy/install-hub.sh .venv-hub5
+
+.venv/oidc-provider/.ready: deploy/oidc-provider/package.json deploy/oidc-provider/server.js | .venv-hub/.ready
+	deploy/install-oidc-provider.sh .venv/oidc-provider .venv-hub
 
 var/static/staticfiles.json: $(STATIC) .venv/.ready
 	$(BIN)/python manage.py collectstatic --noinput --clear -v 0

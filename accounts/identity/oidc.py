@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
 from django.http import HttpRequest, HttpResponseRedirect
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
@@ -102,7 +103,7 @@ class CodeExchange(ProviderSettings, OIDCAuthenticationBackend):  # type: ignore
         payload["redirect_uri"] = callback_address(self.request, self.provider)
         login = None
         if self.configuration["OIDC_TOKEN_USE_BASIC_AUTH"]:
-            login = HTTPBasicAuth(payload["client_id"], payload.pop("client_secret"))
+            login = _basic(payload["client_id"], payload.pop("client_secret"))
         answer = ask("POST", self.OIDC_OP_TOKEN_ENDPOINT, data=payload, auth=login)
         if answer.status != 200:
             raise SignInFailedError(
@@ -159,6 +160,11 @@ def _check_issuer(request: HttpRequest, provider: Provider) -> None:
         raise SignInFailedError(
             "other_issuer", "Another identity provider answered.", detail=f"iss is {answered!r}"
         )
+
+
+def _basic(name: str, secret: str) -> HTTPBasicAuth:
+    """RFC 6749, 2.3.1: both are encoded as in a form first."""
+    return HTTPBasicAuth(quote_plus(name), quote_plus(secret))
 
 
 def _bearer(token: str) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from accounts.identity.flows import Flow, bind_flow, take_flow
 from accounts.identity.kinds import kind_of
 from accounts.identity.proof import is_proof_recent, note_proof
 from accounts.identity.providers import Provider, provider_or_404
+from accounts.invited import noted_invitation
 from accounts.linking import link as link_proved
 from accounts.models import User
 from lsp_portal.lib import clock
@@ -56,7 +57,8 @@ def callback(request: HttpRequest, provider: str) -> HttpResponseBase:
         assertion = kind_of(chosen).proved(request, chosen, flow)
         if flow.link_to is not None:
             return _link(request, chosen, flow, assertion, now)
-        user = let_in(provider=chosen, assertion=assertion, at=now)
+        invitation = noted_invitation(request, at=now)
+        user = let_in(provider=chosen, assertion=assertion, at=now, invitation=invitation)
     except SignInFailedError as failure:
         return _refuse(request, chosen, failure, now)
     _sign_in(request, user, now)

@@ -11,7 +11,7 @@ import oidc_provider_mock
 import uvicorn
 
 from deploy.demo.layout import HOST
-from deploy.demo.people import PEOPLE
+from deploy.demo.people import PEOPLE, institutional_claims
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -35,6 +35,7 @@ def claims(person: dict[str, str]) -> dict[str, object]:
         "name": person["name"],
         "email": f"{name}@demo.example",
         "email_verified": True,
+        **institutional_claims(name),
     }
 
 
