@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts.models import Group, GroupQuerySet, User
+from accounts.models import Group, GroupQuerySet, Membership, User
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -68,9 +68,21 @@ def group_visible_or_404(user: User, name: str, *, at: datetime) -> Group:
     return _one_or_404(Group.objects.visible_to(user, at=at), name)
 
 
+def group_managed_or_404(user: User, name: str, *, at: datetime) -> Group:
+    """The group whose people the person looks after, as PI, manager or administrator."""
+    entitled = Group.objects.where(user, may=Membership.Right.MEMBERS, at=at)
+    return _one_or_404(Group.objects.all() if user.is_staff else entitled, name)
+
+
 def chargeable_group_or_404(user: User, name: str, *, at: datetime) -> Group:
     """The group that the person may charge, in whatever role."""
     return _one_or_404(Group.objects.of(user, at=at), name)
+
+
+def inviting_group_or_404(user: User, name: str, *, at: datetime) -> Group:
+    """The group into which the person may invite: as PI, manager with the right, administrator."""
+    entitled = Group.objects.where(user, may=Membership.Right.INVITATIONS, at=at)
+    return _one_or_404(Group.objects.all() if user.is_staff else entitled, name)
 
 
 def local_path(request: HttpRequest, path: str | None) -> str:

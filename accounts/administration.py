@@ -10,8 +10,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
+from accounts.approvals import note_approvals
 from accounts.audit import change_rows
 from accounts.models import Group, Membership, Name, User
+from lsp_portal.lib.acting import acting
 
 Row = TypeVar("Row", bound=Model)
 
@@ -31,7 +33,9 @@ def ensure_never_used(name: str) -> None:
 def approve(people: QuerySet[User], *, at: datetime) -> list[User]:
     """Let those in who wait for approval. Returns them."""
     waiting = _locked(people.filter(pk__in=User.objects.waiting_for_approval()))
-    return change_rows(waiting, partial(_set, "registered_at", at), "registered_at")
+    found = change_rows(waiting, partial(_set, "registered_at", at), "registered_at")
+    note_approvals(found, by=acting().user, at=at)
+    return found
 
 
 @transaction.atomic

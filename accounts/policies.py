@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
 from accounts.models import Policy, PolicyAcceptance, User
 
 
@@ -19,10 +21,14 @@ class PolicyChangedError(Exception):
 
 def unaccepted(user: User, *, at: datetime) -> Policy | None:
     """The version in force, where the person has not accepted it; None when nothing is left."""
-    policy = Policy.objects.current(at=at)
-    if policy is None or PolicyAcceptance.objects.filter(user=user, policy=policy).exists():
-        return None
-    return policy
+    return unaccepted_by(user, at=at).first()
+
+
+def unaccepted_by(user: User, *, at: datetime) -> QuerySet[Policy]:
+    """The same as rows, at most one, to be asked together with other things."""
+    current = Policy.objects.filter(effective_at__lte=at).order_by("-effective_at")
+    accepted = PolicyAcceptance.objects.filter(user=user, policy=OuterRef("pk"))
+    return Policy.objects.filter(~Exists(accepted), pk=Subquery(current.values("pk")[:1]))
 
 
 def accept(*, user: User, number: int, at: datetime) -> Policy:

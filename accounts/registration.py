@@ -153,11 +153,13 @@ def _create_person(provider: Provider, claims: dict[str, Any]) -> User:
     first, last = _full_name(claims)
     user = User(
         username=free_name(claims),
-        uid=posix.claimed_uid(posix.uid_claim(provider, claims)).number,
         first_name=first,
         last_name=last,
         email=_email(claims),
     )
+    claimed = posix.claimed_uid(posix.uid_claim(provider, claims)).number
+    if claimed is not None:
+        user.uid = claimed
     user.set_unusable_password()
     user.save(force_insert=True)
     return user

@@ -1,4 +1,4 @@
-"""Signing in and out, and waiting for approval."""
+"""Signing in and out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import local_path, signed_in
+from accounts.access import local_path
 from accounts.identity.choice import ways
 from accounts.models import User
 from accounts.oidc_provider.clients import end_logins, hub_logouts
@@ -41,13 +41,3 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def signed_out(request: HttpRequest) -> HttpResponse:
     """Where signing out ends, wherever it began."""
     return render(request, "accounts/signed_out.html", {"hubs": hub_logouts()})
-
-
-@never_cache
-@signed_in
-def waiting(request: HttpRequest) -> HttpResponseBase:
-    """What people see who signed in and wait for an administrator's approval."""
-    user = request.user
-    if isinstance(user, User) and user.is_registered:
-        return redirect("landing")
-    return render(request, "accounts/waiting.html")

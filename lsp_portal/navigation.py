@@ -7,9 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, Exists, Subquery, Value
 from django.urls import reverse
 
+from accounts.approvals import queue
 from accounts.models import Group, User
+from accounts.policies import unaccepted_by
 
 
 class Audience(StrEnum):
@@ -28,6 +31,16 @@ class Entry:
     title: str
     path: str
     is_current: bool
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the header has to know about a visitor."""
+
+    audiences: frozenset[Audience]
+    waiting: int = 0  # people about whom an administrator has to decide
+    needs_policy: bool = False
 
 
 # Title, URL name, who sees it. The home page comes first and is current only at its own address.
@@ -36,27 +49,54 @@ PAGES: tuple[tuple[str, str, Audience], ...] = (
     ("My sessions and usage", "my_usage", Audience.SIGNED_IN),
     ("My groups", "groups", Audience.PI),
     ("Overview", "overview", Audience.STAFF),
+    ("Registrations", "registrations", Audience.STAFF),
     ("Administration", "admin:index", Audience.STAFF),
 )
 
 
-def audiences(user: User | AnonymousUser, *, at: datetime) -> frozenset[Audience]:
-    """What the visitor is at that moment; asks the database once for somebody signed in."""
+def standing(user: User | AnonymousUser, *, at: datetime) -> Standing:
+    """How the visitor stands at that moment; asks the database once for somebody signed in."""
     if not isinstance(user, User):
-        return frozenset({Audience.ANYBODY})
+        return Standing(frozenset({Audience.ANYBODY}))
+    leads, needs_policy, waiting = _facts(user, at)
     found = {Audience.ANYBODY, Audience.SIGNED_IN}
     if user.is_staff:
         found.add(Audience.STAFF)
-    if Group.objects.led_by(user, at=at).exists():
+    if leads:
         found.add(Audience.PI)
-    return frozenset(found)
+    return Standing(frozenset(found), waiting or 0, needs_policy)
+
+
+def audiences(user: User | AnonymousUser, *, at: datetime) -> frozenset[Audience]:
+    """What the visitor is at that moment."""
+    return standing(user, at=at).audiences
 
 
 def entries(user: User | AnonymousUser, path: str, *, at: datetime) -> list[Entry]:
     """The header's entries for a visitor who stands at `path`."""
-    seen = audiences(user, at=at)
-    shown = [(title, reverse(name)) for title, name, audience in PAGES if audience in seen]
-    return [Entry(title, address, _is_current(address, path)) for title, address in shown]
+    return entries_for(standing(user, at=at), path)
+
+
+def entries_for(seen: Standing, path: str) -> list[Entry]:
+    """The same for a visitor about whom the database was asked already."""
+    shown = [(name, title, reverse(name)) for title, name, who in PAGES if who in seen.audiences]
+    counts = {"registrations": seen.waiting}
+    return [
+        Entry(title, address, _is_current(address, path), counts.get(name, 0))
+        for name, title, address in shown
+    ]
+
+
+def _facts(user: User, at: datetime) -> tuple[bool, bool, int | None]:
+    """Whether the person leads a group, has a policy to accept, and how many people wait."""
+    together = queue().order_by().annotate(one=Value(1)).values("one")
+    waiting = Subquery(together.annotate(number=Count("pk")).values("number"))
+    facts = User.objects.filter(pk=user.pk).values_list(
+        Exists(Group.objects.led_by(user, at=at)),
+        Exists(unaccepted_by(user, at=at)),
+        waiting if user.is_staff else Value(0),
+    )
+    return facts.first() or (False, False, 0)
 
 
 def _is_current(address: str, path: str) -> bool:

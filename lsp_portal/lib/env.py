@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+MAIL_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -36,6 +37,14 @@ def boolean(name: str, default: bool) -> bool:
     if value not in TRUE | FALSE:
         raise ImproperlyConfigured(f"{name} must be one of 1, true, yes, on, 0, false, no, off.")
     return value in TRUE
+
+
+def choice(name: str, default: str, choices: Sequence[str]) -> str:
+    """One of the words."""
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
+    return value
 
 
 def integer(name: str, default: int, minimum: int = 0) -> int:
@@ -70,6 +79,20 @@ def path(name: str, default: str) -> str:
 def items(name: str, default: Sequence[str] = ()) -> list[str]:
     """The parts of a comma separated list, without the empty ones."""
     return [part.strip() for part in text(name, ",".join(default)).split(",") if part.strip()]
+
+
+def conditions(name: str, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    """Comma separated `kind=value` pairs with these kinds."""
+    found = []
+    for item in items(name):
+        kind, _, value = item.partition("=")
+        if kind not in kinds or not value:
+            raise ImproperlyConfigured(
+                f"{name} must be a comma separated list of kind=value, "
+                f"where kind is one of {', '.join(kinds)}."
+            )
+        found.append((kind, value))
+    return found
 
 
 def url(name: str, default: str | None = None, schemes: Sequence[str] = ("http", "https")) -> str:
@@ -115,6 +138,27 @@ def database(name: str) -> dict[str, object] | None:
         "HOST": unquote(parts.hostname or ""),
         "PORT": _port(name, value),
         "OPTIONS": _options(parts.query),
+    }
+
+
+def mail_server(name: str) -> dict[str, object] | None:
+    """Host, port, user, password and kind of encryption of a mail server, None when unset."""
+    value = _read(name)
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in MAIL_PORTS or not parts.hostname:
+        raise ImproperlyConfigured(
+            f"{name} must look like smtp://host:25, smtp+starttls://user:password@host:587 "
+            "or smtps://user:password@host:465."
+        )
+    return {
+        "host": unquote(parts.hostname),
+        "port": int(_port(name, value) or MAIL_PORTS[parts.scheme]),
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "starttls": parts.scheme == "smtp+starttls",
+        "tls": parts.scheme == "smtps",
     }
 
 

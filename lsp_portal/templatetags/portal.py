@@ -11,6 +11,7 @@ from django import template
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -64,11 +65,22 @@ def icon(name: str) -> SafeString:
     )
 
 
+@dataclass(frozen=True)
+class Header:
+    """The pages that are offered to a visitor, and whether a policy waits to be accepted."""
+
+    entries: list[navigation.Entry]
+    needs_policy: bool
+
+
 @register.simple_tag(takes_context=True)
-def header_entries(context: dict[str, Any]) -> list[navigation.Entry]:
-    """The pages that the header offers to this visitor; none without a request."""
+def page_header(context: dict[str, Any]) -> Header:
+    """What the header tells this visitor; nothing without a request."""
     request = context.get("request")
     if request is None:
-        return []
+        return Header([], needs_policy=False)
     user = getattr(request, "user", AnonymousUser())
-    return navigation.entries(user, request.path, at=clock.now())
+    standing = navigation.standing(user, at=clock.now())
+    is_there = request.path == reverse("policy")
+    entries = navigation.entries_for(standing, request.path)
+    return Header(entries, standing.needs_policy and not is_there)

@@ -1,0 +1,81 @@
+"""The mails that the portal writes: rendered from `templates/mails/`, as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.models import Invitation, Registration, User
+from lsp_portal.lib.plain_text import plain_text
+
+SUBJECT_LENGTH = 150
+
+
+def send_waiting(number: int) -> int:
+    """To each administrator: somebody waits. The number of mails."""
+    user = User.objects.waiting_for_approval().filter(pk=number).first()
+    if user is None:  # decided before the mail was written
+        return 0
+    shown = {
+        "person": user,
+        "name": _line(user),
+        "address": _address("registration", user.username),
+    }
+    return _send(f"{user.title} waits for approval", "waiting", administrators(), shown)
+
+
+def send_decision(number: int) -> int:
+    """To the person: approved, or rejected and why."""
+    row = Registration.objects.select_related("user").get(pk=number)
+    word = row.decision
+    title = "Your account is approved" if word == "approved" else "Your account is not approved"
+    shown = {
+        "row": row, "person": row.user, "name": _line(row.user), "address": _address("landing")
+    }  # fmt: skip
+    return _send(title, word, [row.user.email], shown)
+
+
+def send_invitation(number: int, path: str) -> int:
+    """To the invited address: the link."""
+    found = Invitation.objects.select_related("group", "invited_by").get(pk=number)
+    shown = {
+        "invitation": found, "name": _line(found.invited_by),
+        "address": settings.PORTAL_URL + path,
+    }  # fmt: skip
+    return _send(f"Invitation to {found.group.title}", "invitation", [found.email], shown)
+
+
+def administrators() -> list[str]:
+    """Who is told about newcomers: the addresses of the settings, or all active administrators."""
+    if settings.REGISTRATION_MAIL_TO:
+        return list(settings.REGISTRATION_MAIL_TO)
+    staff = User.objects.filter(is_active=True, is_staff=True).exclude(email="")
+    return list(staff.order_by("pk").values_list("email", flat=True))
+
+
+def _send(title: str, template: str, to: Sequence[str], shown: dict[str, Any]) -> int:
+    """One mail for each address: nobody learns those of the others."""
+    context = {"site": settings.SITE_NAME, **shown}
+    subject = plain_text(f"{title} · {settings.SITE_NAME}")[:SUBJECT_LENGTH]
+    text = render_to_string(f"mails/{template}.txt", context)
+    page = render_to_string(f"mails/{template}.html", context)
+    addresses = [address for address in to if address]
+    for address in addresses:
+        mail = EmailMultiAlternatives(subject, text, to=[address])
+        mail.attach_alternative(page, "text/html")
+        mail.send()
+    return len(addresses)
+
+
+def _line(user: User) -> str:
+    """The name on one line: no name writes paragraphs of its own into a mail."""
+    return plain_text(user.title)
+
+
+def _address(name: str, *arguments: str) -> str:
+    return settings.PORTAL_URL + reverse(name, args=arguments)
