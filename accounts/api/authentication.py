@@ -21,6 +21,7 @@ class Service:
     token: ApiToken
     pk: None = None
     is_authenticated: bool = True
+    is_active: bool = True
     is_registered: bool = True
     is_staff: bool = True
     is_superuser: bool = True

@@ -9,6 +9,8 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
+from accounts.invitations import InvitationError
+from accounts.membership_changes import MembershipRefusedError
 from lsp_portal.lib.admin import conflict
 from lsp_portal.lib.problems import Problem
 
@@ -47,10 +49,12 @@ def _problem(error: Exception) -> Problem | None:
             return invalid(_model_errors(error))
         case exceptions.APIException():
             return _of_status(error.status_code, str(error.detail), _headers(error))
+        case MembershipRefusedError() | InvitationError():
+            return Problem(error.status, error.code, "This is not possible", str(error))
         case Http404():
             return _of_status(404, "There is no such thing, or you may not see it.", {})
         case PermissionDenied():
-            return _of_status(403, "You may not do this.", {})
+            return _of_status(403, str(error) or "You may not do this.", {})
         case _:
             return _of_database(error)
 

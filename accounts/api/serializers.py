@@ -174,12 +174,9 @@ class GroupChangeSerializer(GroupFields):
     title = serializers.CharField(max_length=120, required=False)
 
 
-@_example("a new member", {"user": "bob", "group": "transients", "role": "member"})
-class NewMembershipSerializer(Refusing):
-    user = serializers.CharField(max_length=30)
-    group = serializers.CharField(max_length=30)
-    role = serializers.ChoiceField(Membership.Role.choices, default=Membership.Role.MEMBER)
-    valid_from = serializers.DateTimeField(required=False)
+class TermsSerializer(Refusing):
+    """What a membership says beside who and where."""
+
     valid_to = serializers.DateTimeField(required=False, allow_null=True)
     rights = serializers.ListField(
         child=serializers.ChoiceField(Membership.Right.choices), required=False, max_length=10
@@ -189,11 +186,20 @@ class NewMembershipSerializer(Refusing):
     )
 
 
-@_example("an end", {"valid_to": "2026-12-01T00:00:00Z"})
-class EndSerializer(Refusing):
-    """The moment at which a membership ends; without one it ends now."""
+@_example("a new member", {"user": "bob", "group": "transients", "role": "member"})
+class NewMembershipSerializer(TermsSerializer):
+    user = serializers.CharField(max_length=30)
+    group = serializers.CharField(max_length=30)
+    role = serializers.ChoiceField(Membership.Role.choices, default=Membership.Role.MEMBER)
 
-    valid_to = serializers.DateTimeField(required=False)
+
+@_example("an end", {"valid_to": "2026-12-01T00:00:00Z"})
+class MembershipChangeSerializer(TermsSerializer):
+    role = serializers.ChoiceField(Membership.Role.choices, required=False)
+
+
+class NothingSerializer(Refusing):
+    """No body."""
 
 
 @_example("an invitation", {"email": "erin@example.org", "group": "transients"})

@@ -1,0 +1,69 @@
+"""The API as it describes itself."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.test import Client
+
+from tests import factories
+from tests.cast import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    """Made as a strict reader wants it: a warning or an invalid document fails."""
+    out = io.StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
+    found: dict[str, Any] = yaml.safe_load(out.getvalue())
+    return found
+
+
+def test_it_has_people_and_hubs_and_examples(schema: dict[str, Any]) -> None:
+    paths = schema["paths"]
+    assert {"/api/v1/me", "/api/v1/users", "/api/v1/memberships/{membership}/end"} <= set(paths)
+    assert "/api/v1/hubs/{hub}/events" in paths
+    body = paths["/api/v1/memberships"]["post"]["requestBody"]["content"]["application/json"]
+    assert [example["value"]["user"] for example in body["examples"].values()] == ["bob"]
+    assert schema["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_every_write_tells_of_idempotency_and_of_problems(schema: dict[str, Any]) -> None:
+    for path, methods in schema["paths"].items():
+        for method in {"post", "patch"} & methods.keys():
+            if path.startswith("/api/v1/hubs"):
+                continue
+            names = [parameter["name"] for parameter in methods[method].get("parameters", [])]
+            assert "Idempotency-Key" in names, path
+            assert "application/problem+json" in methods[method]["responses"]["400"]["content"]
+
+
+def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, program: Any) -> None:
+    names = {
+        "username": "bob",
+        "name": "transients",
+        "membership": cast.transients.memberships.get(user=cast.bob).pk,
+        "invitation": factories.invitation(cast.transients, cast.alice).pk,
+    }
+    dora, asked = program(cast.dora), 0
+    for path, methods in schema["paths"].items():
+        if path.startswith("/api/v1/hubs"):
+            continue
+        address = re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), path)
+        for method in {"get", "post", "patch"} & methods.keys():
+            answer = getattr(dora.client, method)(address, content_type="application/json")
+            assert answer.status_code in (200, 201, 400), (method, address, answer.content)
+            asked += 1
+    assert asked >= 15
+
+
+def test_the_pages_about_it_are_there_for_everybody(client: Client) -> None:
+    assert client.get("/api/schema/").status_code == 200
+    assert client.get("/api/docs/").status_code == 200
