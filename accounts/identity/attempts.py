@@ -32,9 +32,10 @@ def note_failure(
     user: User | None,
     at: datetime,
     address: str | None,
+    links: bool,
 ) -> SignIn:
     """Also in the log, in one line."""
-    detail = _plain(failure.detail)
+    detail = _plain(f"linking: {failure.detail}" if links else failure.detail)
     logger.warning("sign-in with %s failed: %s (%s)", provider.name, failure.code, detail)
     return SignIn.objects.create(
         provider=provider.name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ SETTING = "IDENTITY_PROVIDERS"
 FIELDS = {field.name for field in fields(Provider)} | {"client_secret_file"}
 REQUIRED = [field.name for field in fields(Provider) if field.default is MISSING]
 LISTS = {field.name for field in fields(Provider) if isinstance(field.default, tuple)}
+CHOICES: dict[str, Sequence[str]] = {
+    "kind": tuple(PRESETS),
+    "registration": ("open", "approval", "invitation", "claim", ""),
+}
 MAY_BE_EMPTY = {"groups_claim", "uid_claim", "registration", "api_url"}
 NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 
@@ -81,8 +86,8 @@ def _problem(name: str, value: object) -> str:
         return "" if texts else "must be a list of texts"
     if not isinstance(value, str) or not (value or name in MAY_BE_EMPTY):
         return "must be a text that is not empty"
-    if name == "kind" and value not in PRESETS:
-        return f"must be one of {', '.join(PRESETS)}"
+    if value not in CHOICES.get(name, (value,)):
+        return f"must be one of {', '.join(filter(None, CHOICES[name]))}"
     if name == "name" and not NAME.fullmatch(value):
         return "must be at most 30 characters: a-z, 0-9 and hyphens, first a letter"
     if name in ("issuer", "api_url") and value and not _is_address(value):

@@ -52,20 +52,15 @@ def link(request: HttpRequest, provider: str) -> HttpResponseBase:
 def callback(request: HttpRequest, provider: str) -> HttpResponseBase:
     """Receives the person from the provider; whatever is wrong becomes a page that says so."""
     chosen, now = provider_or_404(provider), clock.now()
+    flow: Flow | None = None
     try:
         flow = take_flow(request, chosen)
         assertion = kind_of(chosen).proved(request, chosen, flow)
-        if flow.link_to is not None:
-            return _link(request, chosen, flow, assertion, now)
-        invitation = noted_invitation(request, at=now)
-        user = let_in(provider=chosen, assertion=assertion, at=now, invitation=invitation)
+        end = _sign_in if flow.link_to is None else _link
+        return end(request, chosen, flow, assertion, now)
     except SignInFailedError as failure:
-        return _refuse(request, chosen, failure, now)
-    _sign_in(request, user, now)
-    note_success(provider=chosen, user=user, at=now, address=acting().address)
-    answer = HttpResponseRedirect(flow.path)
-    remember(answer, chosen)
-    return answer
+        links = flow is not None and flow.link_to is not None
+        return _refuse(request, chosen, failure, now, links=links)
 
 
 def _set_out(
@@ -75,16 +70,24 @@ def _set_out(
     try:
         address = kind_of(provider).way_there(request, provider, again=again)
     except SignInFailedError as failure:
-        return _refuse(request, provider, failure, clock.now())
+        return _refuse(request, provider, failure, clock.now(), links=link_to is not None)
     bind_flow(request, provider, address, path=path, link_to=link_to)
     return HttpResponseRedirect(address)
 
 
-def _sign_in(request: HttpRequest, user: User, at: datetime) -> None:
+def _sign_in(
+    request: HttpRequest, provider: Provider, flow: Flow, assertion: Assertion, at: datetime
+) -> HttpResponse:
     """A new session key also where the same person was signed in: none that was known before."""
+    invitation = noted_invitation(request, at=at)
+    user = let_in(provider=provider, assertion=assertion, at=at, invitation=invitation)
     login(request, user)
     request.session.cycle_key()
     note_proof(request, at=at)
+    note_success(provider=provider, user=user, at=at, address=acting().address)
+    answer = HttpResponseRedirect(flow.path)
+    remember(answer, provider)
+    return answer
 
 
 def _link(
@@ -102,11 +105,22 @@ def _link(
 
 
 def _refuse(
-    request: HttpRequest, provider: Provider, failure: SignInFailedError, at: datetime
+    request: HttpRequest,
+    provider: Provider,
+    failure: SignInFailedError,
+    at: datetime,
+    *,
+    links: bool,
 ) -> HttpResponse:
-    """The page that says why nobody was signed in, and the record of it."""
+    """The page that says why nobody was signed in or nothing was linked, and the record of it."""
     user = request.user if isinstance(request.user, User) else None
-    note_failure(provider=provider, failure=failure, user=user, at=at, address=acting().address)
-    return render(
-        request, "accounts/sign_in_failed.html", {"text": failure.text}, status=failure.status
+    note_failure(
+        provider=provider,
+        failure=failure,
+        user=user,
+        at=at,
+        address=acting().address,
+        links=links,
     )
+    page = "accounts/identities_failed.html" if links else "accounts/sign_in_failed.html"
+    return render(request, page, {"text": failure.text}, status=failure.status)

@@ -208,7 +208,7 @@ def test_signing_out_ends_the_login(
 ) -> None:
     sign_in("bob")
     assert client.get("/sign-out").status_code == 405
-    assert "signed out" in client.post("/sign-out").content.decode()
+    assert "signed out" in client.post("/sign-out", follow=True).content.decode()
     assert "_auth_user_id" not in client.session
 
 

@@ -87,10 +87,13 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving() -> Iterator[Site]:
     """A site at an address of this machine."""
-    handler = type("SiteHandler", (Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+
+    class SiteHandler(Handler):
+        """Of this site alone."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), SiteHandler) as server:
         site = Site(f"http://127.0.0.1:{server.server_port}")
-        handler.site = site
+        SiteHandler.site = site
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:

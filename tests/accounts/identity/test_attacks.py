@@ -409,7 +409,7 @@ def test_a_session_that_somebody_else_knows_is_worth_nothing(visitor: Visitor) -
     visitor.walk()
     assert visitor.client.session.session_key not in (planted, first)
     thief = Client()
-    thief.cookies["lsp_portal_session"] = planted
+    thief.cookies["lsp_portal_session"] = planted or ""
     assert thief.get("/account/").status_code == 302
 
 

@@ -78,6 +78,7 @@ GENERIC = {**CLIENT, "name": "x", "title": "X", "issuer": "https://x.example"}
         ([{"kind": "egi", "name": "egi", "client_id": "x"}], "(egi): client_secret is missing"),
         ([{**GENERIC, "name": "Not a name"}], "name must be at most 30 characters"),
         ([{**GENERIC, "name": 5}], "entry 1: name must be a text"),
+        ([{**GENERIC, "registration": "anybody"}], "registration must be one of open, approval"),
         ([{**GENERIC, "client_id": ""}], "client_id must be a text that is not empty"),
         ([{**GENERIC, "issuer": "x.example"}], "issuer must be an address"),
         ([{**GENERIC, "issuer": "https://x.example/"}], "without a slash at its end"),

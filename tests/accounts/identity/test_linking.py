@@ -126,11 +126,13 @@ def test_an_identity_of_somebody_else_is_not_taken(
     answer = link(visitor, other)
     assert answer.status_code == 409
     page = getattr(answer, "content", b"").decode()
+    assert "The identity was not linked" in page
     assert "belongs to another account" in page
     assert "merge" in page
     assert Identity.objects.get(subject="robert").user == alice
     attempt = SignIn.objects.latest("pk")
     assert (attempt.outcome, attempt.user) == ("identity_taken", bob)
+    assert attempt.detail.startswith("linking: robert at http://")
     assert visitor.client.session["_auth_user_id"] == str(bob.pk)
 
 
@@ -163,7 +165,7 @@ def test_who_signed_out_meanwhile_links_nothing(
     session = SessionStore()
     session["oidc_states"] = states
     session.create()
-    visitor.client.cookies["lsp_portal_session"] = session.session_key
+    visitor.client.cookies["lsp_portal_session"] = session.session_key or ""
     assert visitor.come_back(other.answer(there), "other").status_code == 400
     assert SignIn.objects.latest("pk").outcome == "other_person"
     assert not Identity.objects.filter(subject="robert").exists()
