@@ -104,7 +104,7 @@ def _called(change: Change, field: str) -> str:
         return WORDS[field]
     model = change.content_type.model_class()
     try:
-        return str(model._meta.get_field(field).verbose_name) if model else field  # type: ignore[union-attr]
+        return str(model._meta.get_field(field).verbose_name) if model else field
     except (FieldDoesNotExist, AttributeError):
         return field.replace("_", " ")
 

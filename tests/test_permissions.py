@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.test import Client
@@ -33,6 +34,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "api/v1/users/<username>"): {"first_name": "Robert"},
     ("POST", "api/v1/groups"): {"name": "quasars", "title": "Quasars"},
     ("PATCH", "api/v1/groups/<name>"): {"title": "Bursts"},
+    ("PATCH", "api/v1/memberships/<membership>"): {"valid_to": "2099-01-01T00:00:00Z"},
+    ("POST", "api/v1/memberships/<membership>/end"): {},
+    ("POST", "api/v1/invitations/<invitation>/renew"): {},
+    ("POST", "api/v1/invitations/<invitation>/revoke"): {},
     ("POST", "api/v1/memberships"): {"user": "charlie", "group": "transients"},
     ("POST", "api/v1/invitations"): {"email": "new@example.org", "group": "transients"},
 }
@@ -91,15 +96,21 @@ class World:
     cast: Cast
     people: dict[str, User | None]
     names: dict[str, object]
+    cookies: dict[str, str] = field(default_factory=dict)
 
     def path(self, address: str) -> str:
-        return "/" + re.sub(r"<(\w+)>", lambda found: str(self.names[found[1]]), address)
+        address = address.replace("people/<number>", "people/<membership>")
+        address = address.replace("invitations/<number>", "invitations/<invitation>")
+        return "/" + re.sub(r"<(\w+)>", lambda found: str(self.names[str(found[1])]), address)
 
     def client(self, caller: str) -> Client:
-        client = Client(raise_request_exception=False)
-        person = self.people[caller]
-        if person is not None:
+        """A browser of its own, signed in once."""
+        client, person = Client(raise_request_exception=False), self.people[caller]
+        if person is not None and caller not in self.cookies:
             client.force_login(person)
+            self.cookies[caller] = client.cookies[settings.SESSION_COOKIE_NAME].value
+        if person is not None:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.cookies[caller]
         return client
 
 
@@ -129,8 +140,8 @@ def world() -> World:
 
 def ask(world: World, caller: str, method: str, address: str) -> int:
     """The status of the answer; what the request did is undone."""
+    client = world.client(caller)
     with transaction.atomic():
-        client = world.client(caller)
         body = BODIES.get((method, address))
         options = {} if body is None else {"data": body, "content_type": "application/json"}
         answer = getattr(client, method.lower())(world.path(address), **options)

@@ -65,7 +65,7 @@ class MembershipFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         model = Membership
         fields = ("role", "synced")
 
-    def in_force(self, rows: Any, name: str, value: Any) -> QuerySet[Membership]:
+    def in_force(self, rows: Any, name: str, value: Any) -> Any:
         return rows.filter(pk__in=Membership.objects.valid(at=value).values("pk"))
 
 
@@ -80,7 +80,7 @@ class InvitationFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         model = Invitation
         fields = ("role",)
 
-    def is_open(self, rows: Any, name: str, value: bool) -> QuerySet[Invitation]:
+    def is_open(self, rows: Any, name: str, value: bool) -> Any:
         still = Invitation.objects.open(at=clock.now()).values("pk")
         return rows.filter(pk__in=still) if value else rows.exclude(pk__in=still)
 

@@ -233,4 +233,4 @@ class ApiProblemSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="For programs; the documentation lists them.")
     title = serializers.CharField()
     detail = serializers.CharField(help_text="For people.")
-    errors = FieldErrorSerializer(many=True, required=False)
+    errors: Any = FieldErrorSerializer(many=True, required=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from drf_spectacular.types import OpenApiTypes
@@ -21,6 +22,8 @@ from accounts.records import change_group, change_person, create_group, create_p
 from lsp_portal.lib import clock
 
 PROBLEM = serializers.ApiProblemSerializer
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
 JSON = "application/problem+json"
 REFUSALS = dict.fromkeys([(code, JSON) for code in (401, 403, 404)], PROBLEM)
 KEY = OpenApiParameter(
@@ -31,20 +34,29 @@ KEY = OpenApiParameter(
 )
 
 
-def reads(answer: Any) -> Any:
-    return extend_schema(responses={200: answer, **REFUSALS})
+def reads(answer: Any) -> Callable[[Handler], Handler]:
+    found: Callable[[Handler], Handler] = extend_schema(responses={200: answer, **REFUSALS})
+    return found
 
 
-def writes(body: Any, answer: Any, code: int = 200) -> Any:
-    responses = {code: answer, (400, JSON): PROBLEM, (409, JSON): PROBLEM, **REFUSALS}
-    return extend_schema(request=body, responses=responses, parameters=[KEY])
+def writes(body: Any, answer: Any, code: int = 200) -> Callable[[Handler], Handler]:
+    responses: dict[Any, Any] = {
+        code: answer,
+        (400, JSON): PROBLEM,
+        (409, JSON): PROBLEM,
+        **REFUSALS,
+    }
+    found: Callable[[Handler], Handler] = extend_schema(
+        request=body, responses=responses, parameters=[KEY]
+    )
+    return found
 
 
 class Records(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Any]):
     """Lists and single rows of what the caller may see."""
 
     ordering: ClassVar[tuple[str, ...]] = ("pk",)
-    http_method_names: ClassVar[list[str]] = ["get", "post", "patch", "head", "options"]
+    http_method_names = ["get", "post", "patch", "head", "options"]
 
     def visible(self) -> QuerySet[Any]:
         raise NotImplementedError

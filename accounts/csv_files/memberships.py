@@ -137,7 +137,7 @@ def _place(
         return
     wanted = {name: values[name] for name in CHANGEABLE if name in values}
     different = {name: v for name, v in wanted.items() if getattr(same, name) != v}
-    if same.pk is None or same.pk in changes:
+    if same._state.adding or same.pk in changes:
         row.wrong(KEY, "An earlier line has this membership already.")
     elif different:
         changes[same.pk] = different

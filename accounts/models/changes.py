@@ -44,7 +44,7 @@ class Change(AbstractLogEntry):  # type: ignore[misc]
     """One change of one object; written by the audit library, never edited."""
 
     # Without a constraint in the database: the trail outlives what it tells of.
-    group = models.ForeignKey(
+    group: models.ForeignKey[Any, Any] = models.ForeignKey(
         Group,
         null=True,
         editable=False,
@@ -52,16 +52,16 @@ class Change(AbstractLogEntry):  # type: ignore[misc]
         db_constraint=False,
         related_name="changes",
     )
-    about = models.CharField(
+    about: models.CharField[str, str] = models.CharField(
         max_length=300, editable=False, help_text="What it concerns: “Bob's membership”."
     )
-    by = models.CharField(
+    by: models.CharField[str, str] = models.CharField(
         max_length=120, blank=True, editable=False, help_text="The program that acted."
     )
 
     objects = ChangeManager()
 
-    class Meta(AbstractLogEntry.Meta):
+    class Meta(AbstractLogEntry.Meta):  # type: ignore[misc]  # untyped
         abstract = False
         verbose_name = "change"
         verbose_name_plural = "changes"
