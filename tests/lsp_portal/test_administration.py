@@ -21,7 +21,7 @@ from django.utils.http import urlencode
 from oauth2_provider.models import get_application_model
 
 from accounting.models import ExportMark, ExportRun
-from accounts.models import Group, Identity, Membership, Name, User
+from accounts.models import Group, Identity, Membership, Name, SignIn, User
 from lsp_portal.administration import ORDER
 from lsp_portal.models import Service
 from quotas.models import AllocationPeriod, Award, ComputeQuota, StorageQuota
@@ -140,6 +140,9 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     Membership: lambda n: factories.membership(factories.user(), factories.group()),
     Identity: lambda n: Identity.objects.create(
         user=factories.user(), issuer="https://idp.example.org", subject=str(n), claims={"n": n}
+    ),
+    SignIn: lambda n: SignIn.objects.create(
+        provider="oidc", outcome="ok", user=factories.user(), detail=str(n)
     ),
     Name: lambda n: factories.user(),
     AllocationPeriod: _period,
