@@ -9,7 +9,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lsp_portal.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from lsp_portal.lib.acting import acting_for
+
+    with acting_for(words=" ".join(["command", *sys.argv[1:2]])):
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from accounts.models import (
     Policy,
     User,
 )
-from accounts.models.changes import WORDS, circumstances
+from accounts.models.changes import CONCERNED, WORDS, circumstances
 from lsp_portal.lib.acting import Acting, acting_as
 
 BATCH = 500
@@ -37,9 +37,15 @@ def watch(
     *fields: str,
     about: Callable[[Any], str],
     many: Sequence[str] = (),
+    group: Callable[[Any], Group | None] | None = None,
 ) -> None:
-    """Write each change of these fields to the trail, and call the object `about` there."""
+    """Write each change of these fields to the trail, and call the object `about` there.
+
+    `group` finds the group that it concerns where the object has no field of that name.
+    """
     WORDS[model] = about
+    if group is not None:
+        CONCERNED[model] = group
     auditlog.register(model, include_fields=list(fields), m2m_fields=set(many))
 
 

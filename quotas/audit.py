@@ -1,7 +1,7 @@
 """What the trail of changes watches in this app."""
 
 from accounts.audit import watch
-from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
+from quotas.models import AllocationPeriod, Award, ComputeQuota, Grant, StorageQuota
 
 
 def watch_quotas() -> None:
@@ -12,6 +12,15 @@ def watch_quotas() -> None:
     watch(
         ComputeQuota, "group", "period", "core_hours", "mode",
         about=lambda quota: f"the compute quota for {quota.period.title}",
+    )  # fmt: skip
+    watch(
+        Grant, "core_hours", "reason", "author", "valid_from", "valid_to",
+        about=lambda grant: f"a grant for {grant.quota.period.title}",
+        group=lambda grant: grant.quota.group,
+    )  # fmt: skip
+    watch(
+        Award, "period", "source", "core_hours",
+        about=lambda award: f"the award of {award.source}",
     )  # fmt: skip
     watch(
         StorageQuota, "group", "period", "limit_bytes",

@@ -15,6 +15,9 @@ from lsp_portal.lib.acting import acting
 WORDS: dict[type[models.Model], Callable[[Any], str]] = {}
 """How each kind of object is called in the trail; `accounts.audit.watch` fills it."""
 
+CONCERNED: dict[type[models.Model], Callable[[Any], Group | None]] = {}
+"""The group of objects that do not have it as `group`."""
+
 
 class ChangeQuerySet(models.QuerySet["Change"]):
     def of_group(self, group: Group) -> Self:
@@ -80,9 +83,18 @@ def circumstances(instance: models.Model) -> dict[str, Any]:
         "actor_email": getattr(who.user, "email", None),
         "by": who.words[:120],
         "remote_addr": who.address,
-        "group": instance if isinstance(instance, Group) else getattr(instance, "group", None),
+        "group": concerned(instance),
         "about": words(instance)[:300],
     }
+
+
+def concerned(instance: models.Model) -> Group | None:
+    """The group in whose history the object stands: itself, or what it is a part of."""
+    if isinstance(instance, Group):
+        return instance
+    find = CONCERNED.get(type(instance))
+    found: Group | None = find(instance) if find else getattr(instance, "group", None)
+    return found
 
 
 def words(instance: models.Model) -> str:

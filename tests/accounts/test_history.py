@@ -16,6 +16,7 @@ from accounts.models import ApiToken, Change, Group, Identity, Membership, Polic
 from accounts.tokens import issue_token
 from lsp_portal.lib import clock
 from lsp_portal.lib.acting import acting_for
+from quotas.models import Grant
 from sessions.models import Image, Size
 from tests import factories
 from tests.cast import Cast
@@ -68,6 +69,15 @@ def test_the_history_tells_of_quotas_invitations_and_who_acted_through_what(
     assert "Dora Example (API token “sync”) added the compute quota for 2026" in page
     assert "core hours: 100" in page
     assert "added the invitation of erin@example.org" in page
+
+
+def test_grants_stand_in_the_history_of_the_group_of_their_quota(cast: Cast) -> None:
+    period = factories.period(date(2026, 1, 1), date(2027, 1, 1), "2026")
+    quota = factories.quota(cast.transients, period, "100")
+    Grant.objects.create(quota=quota, core_hours=5, reason="more", author=cast.dora)
+    newest = Change.objects.of_group(cast.transients).first()
+    assert newest is not None
+    assert newest.about == "a grant for 2026"
 
 
 def test_the_history_is_for_those_who_look_after_the_members(cast: Cast, client: Client) -> None:
