@@ -21,7 +21,7 @@ from django.utils.http import urlencode
 from oauth2_provider.models import get_application_model
 
 from accounting.models import ExportMark, ExportRun
-from accounts.models import Group, Identity, Membership, Name, SignIn, User
+from accounts.models import ApiToken, Change, Group, Identity, Membership, Name, SignIn, User
 from lsp_portal.administration import ORDER
 from lsp_portal.models import Service
 from quotas.models import AllocationPeriod, Award, ComputeQuota, StorageQuota
@@ -144,6 +144,10 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     SignIn: lambda n: SignIn.objects.create(
         provider="oidc", outcome="ok", user=factories.user(), detail=str(n)
     ),
+    ApiToken: lambda n: ApiToken.objects.create(
+        name=f"token {n}", user=factories.user(), scopes=["read"], digest=n.to_bytes(32), hint="x"
+    ),
+    Change: lambda n: factories.group(),
     Name: lambda n: factories.user(),
     AllocationPeriod: _period,
     ComputeQuota: lambda n: factories.quota(factories.group(), _period(n), "5"),
@@ -180,7 +184,7 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
 }
 
 ADDED = {
-    User, Group, Membership, AllocationPeriod, ComputeQuota, StorageQuota, Award, Hub, HubUserName,
+    ApiToken, User, Group, Membership, AllocationPeriod, ComputeQuota, StorageQuota, Award, Hub, HubUserName,
     Image, Size, Service,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
