@@ -5,6 +5,7 @@ from django.urls import path
 from accounts import (
     approval_pages,
     group_invitation_pages,
+    guest_pages,
     invitation_pages,
     policy_pages,
 )
@@ -12,6 +13,9 @@ from accounts import (
 urlpatterns = [
     path("waiting", approval_pages.waiting, name="waiting"),
     path("account/policy/", policy_pages.policy, name="policy"),
+    path("account/guests/", guest_pages.owned, name="guests"),
+    path("account/guests/<slug:username>/prolong", guest_pages.prolong, name="prolong_guest"),
+    path("account/guests/<slug:username>/end", guest_pages.end, name="end_guest"),
     path("registrations/", approval_pages.registrations, name="registrations"),
     path("registrations/approve", approval_pages.approve_many, name="approve_many"),
     path("registrations/<slug:username>/", approval_pages.registration, name="registration"),

@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 from celery import shared_task
+from celery.exceptions import CeleryError
 from django.db import transaction
+from kombu.exceptions import KombuError
 
 from accounts import mails
 from accounts.api.idempotency import forget_answers
@@ -59,5 +61,5 @@ def forget_kept_answers() -> int:
 def _send(delay: Callable[..., object], *arguments: object) -> None:
     try:
         delay(*arguments)
-    except OSError:  # what was written stays: the queue is only a hint
+    except (OSError, KombuError, CeleryError):  # what was written stays: the queue is only a hint
         logger.exception("a task was not sent")

@@ -3,6 +3,12 @@
 from accounts.admin.changes import ChangeAdmin
 from accounts.admin.groups import GroupAdmin, MembershipAdmin
 from accounts.admin.people import IdentityAdmin, NameAdmin, PersonAdmin
+from accounts.admin.registration import (
+    InvitationAdmin,
+    PolicyAcceptanceAdmin,
+    PolicyAdmin,
+    RegistrationAdmin,
+)
 from accounts.admin.sign_in import ApplicationAdmin, SignInAdmin
 from accounts.admin.tokens import ApiTokenAdmin
 
@@ -12,8 +18,12 @@ __all__ = [
     "ChangeAdmin",
     "GroupAdmin",
     "IdentityAdmin",
+    "InvitationAdmin",
     "MembershipAdmin",
     "NameAdmin",
     "PersonAdmin",
+    "PolicyAcceptanceAdmin",
+    "PolicyAdmin",
+    "RegistrationAdmin",
     "SignInAdmin",
 ]

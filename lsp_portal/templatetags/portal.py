@@ -15,6 +15,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import guests
+from accounts.models import User
 from lsp_portal import navigation
 from lsp_portal.lib import clock, display
 from lsp_portal.lib.version import VERSION
@@ -48,6 +50,14 @@ class Site:
 def site() -> Site:
     """The installation, for pages that have no context at all as well as for the others."""
     return Site(settings.SITE_NAME, VERSION, settings.HELP_URL)
+
+
+@register.simple_tag(takes_context=True)
+def makes_guests(context: dict[str, Any]) -> bool:
+    """Whether the visitor may make guests or shared accounts."""
+    user = context.get("user")
+    may = isinstance(user, User) and user.is_registered
+    return may and bool(guests.kinds_to_make(user, at=clock.now()))
 
 
 @register.filter
