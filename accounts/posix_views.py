@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import orjson
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 
 from accounts import posix
@@ -20,26 +20,26 @@ TEXT = "text/plain; charset=utf-8"
 
 
 @endpoint("GET", "HEAD")
-def passwd(request: HttpRequest) -> HttpResponseBase:
+def passwd(request: HttpRequest) -> HttpResponse:
     """People, as passwd(5) has them."""
     return _answer(request, TEXT, lambda at: posix.passwd(at=at).encode())
 
 
 @endpoint("GET", "HEAD")
-def group(request: HttpRequest) -> HttpResponseBase:
+def group(request: HttpRequest) -> HttpResponse:
     """Groups, as group(5) has them."""
     return _answer(request, TEXT, lambda at: posix.group(at=at).encode())
 
 
 @endpoint("GET", "HEAD")
-def accounts(request: HttpRequest) -> HttpResponseBase:
+def accounts(request: HttpRequest) -> HttpResponse:
     """Both tables as JSON."""
     return _answer(request, "application/json", lambda at: orjson.dumps(posix.tables(at=at)))
 
 
 def _answer(
     request: HttpRequest, content_type: str, make: Callable[[datetime], bytes]
-) -> HttpResponseBase:
+) -> HttpResponse:
     """The table, or 304 for who has it already."""
     at = clock.now()
     _authorise(request, at=at)
@@ -47,7 +47,8 @@ def _answer(
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     answer = HttpResponse(body, content_type=content_type, headers=headers)
-    return get_conditional_response(request, etag, None, answer) or answer
+    unchanged = get_conditional_response(request, etag, None, answer)
+    return unchanged if isinstance(unchanged, HttpResponse) else answer
 
 
 def _authorise(request: HttpRequest, *, at: datetime) -> None:

@@ -356,7 +356,7 @@ class TestSharedAccounts:
         assert "Zoë &amp; Ann" in page(bob)
         of_group = signed_in(alice).get("/groups/transients/")
         assert "Zoë &amp; Ann" in of_group.content.decode()
-        saved = b"".join(signed_in(bob).get("/my/sessions.csv").streaming_content).decode()
+        saved = signed_in(bob).get("/my/sessions.csv").getvalue().decode()
         assert [row["sub_name"] for row in csv.DictReader(saved.splitlines())] == ["Zoë & Ann"]
 
     @pytest.mark.parametrize(
