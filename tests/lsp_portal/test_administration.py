@@ -184,8 +184,8 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
 }
 
 ADDED = {
-    ApiToken, User, Group, Membership, AllocationPeriod, ComputeQuota, StorageQuota, Award, Hub, HubUserName,
-    Image, Size, Service,
+    ApiToken, User, Group, Membership, AllocationPeriod, ComputeQuota, StorageQuota, Award, Hub,
+    HubUserName, Image, Size, Service,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
 DELETED = {AllocationPeriod, HubUserName, Image, Size, Service, Application}
