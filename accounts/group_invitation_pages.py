@@ -88,7 +88,8 @@ class BulkForm(PortalForm):
 
     def raw(self) -> bytes:
         file = self.cleaned_data["file"]
-        return file.read() if file else self.cleaned_data["text"].encode(errors="replace")
+        raw: bytes = file.read() if file else self.cleaned_data["text"].encode(errors="replace")
+        return raw
 
 
 @never_cache

@@ -52,7 +52,7 @@ def _page(request: HttpRequest, form: AcceptForm, *, status: int) -> HttpRespons
     accepted = PolicyAcceptance.objects.filter(user=_self(request), policy=current).first()
     form.initial = {"version": current.pk if current else None}
     if form.errors:  # the version shown is the one that will be accepted
-        form.data = {**form.data.dict(), "version": form.initial["version"]}
+        form.data = {**form.data, "version": form.initial["version"]}
     shown = {"policy": current, "accepted": accepted, "form": form}
     return render(request, "accounts/policy.html", shown, status=status)
 

@@ -23,6 +23,8 @@ for name in (
     "ALLOWED_HOSTS",
     "DEBUG",
     "OIDC_ISSUER",
+    "EMAIL_URL",
+    "REGISTRATION",
     "SITE_NAME",
     "SITE_TIME_ZONE",
 ):

@@ -56,8 +56,9 @@ def site() -> Site:
 def makes_guests(context: dict[str, Any]) -> bool:
     """Whether the visitor may make guests or shared accounts."""
     user = context.get("user")
-    may = isinstance(user, User) and user.is_registered
-    return may and bool(guests.kinds_to_make(user, at=clock.now()))
+    if not isinstance(user, User) or not user.is_registered:
+        return False
+    return bool(guests.kinds_to_make(user, at=clock.now()))
 
 
 @register.filter

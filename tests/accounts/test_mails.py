@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
@@ -56,7 +57,7 @@ def mail_server(settings: Settings) -> Iterator[MailServer]:
     with MailServer() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address[:2]
         yield server
         server.shutdown()
 
@@ -135,5 +136,5 @@ def test_the_address_of_a_mail_server(
 )
 def test_a_wrong_address_stops_the_start(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("EMAIL_URL", address)
-    with pytest.raises(env.ImproperlyConfigured, match="EMAIL_URL"):
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL"):
         env.mail_server("EMAIL_URL")

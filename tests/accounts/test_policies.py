@@ -73,3 +73,27 @@ def test_a_site_without_policy_says_so(client: Client, bob: User) -> None:
 
 def test_strangers_are_asked_to_sign_in(client: Client, db: None) -> None:
     assert client.get(PATH)["Location"] == f"/sign-in?next={PATH}"
+
+
+def test_every_page_asks_until_the_policy_is_accepted(
+    client: Client, bob: User, policy: Policy
+) -> None:
+    client.force_login(bob)
+    assert "policy has a new version" in client.get("/account/").content.decode()
+    client.post(PATH, {"version": policy.pk, "agrees": "on"})
+    assert "policy has a new version" not in client.get("/account/").content.decode()
+
+
+def test_administrators_write_versions_and_leave_accepted_ones_alone(
+    client: Client, bob: User, dora: User, policy: Policy
+) -> None:
+    client.force_login(dora)
+    path = f"/admin/accounts/policy/{policy.pk}/change/"
+    typed = {"version": "1", "effective_at_0": "2026-01-01", "effective_at_1": "00:00:00"}
+    assert client.post(path, typed | {"text": "Be good."}).status_code == 302
+    PolicyAcceptance.objects.create(user=bob, policy=policy)
+    assert client.post(path, typed | {"text": "Be rich."}).status_code == 403
+    policy.refresh_from_db()
+    assert policy.text == "Be good."
+    for model in ("policyacceptance", "registration", "invitation"):
+        assert client.get(f"/admin/accounts/{model}/").status_code == 200
