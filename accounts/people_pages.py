@@ -223,7 +223,7 @@ def _done(form: TermsForm, change: Callable[[], None]) -> bool:
     except MembershipRefusedError as refusal:
         form.add_error(None, str(refusal))
     except ValidationError as error:
-        form.add_error(None, error.messages)  # type: ignore[arg-type]  # a list of texts will do
+        form.add_error(None, error.messages)
     else:
         return True
     return False
