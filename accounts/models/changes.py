@@ -53,7 +53,7 @@ class Change(AbstractLogEntry):  # type: ignore[misc]
         editable=False,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
-        related_name="changes",
+        related_name="+",
     )
     about: models.CharField[str, str] = models.CharField(
         max_length=300, editable=False, help_text="What it concerns: “Bob's membership”."
