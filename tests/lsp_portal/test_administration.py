@@ -21,7 +21,20 @@ from django.utils.http import urlencode
 from oauth2_provider.models import get_application_model
 
 from accounting.models import ExportMark, ExportRun
-from accounts.models import ApiToken, Change, Group, Identity, Membership, Name, SignIn, User
+from accounts.models import (
+    ApiToken,
+    Change,
+    Group,
+    Identity,
+    Invitation,
+    Membership,
+    Name,
+    Policy,
+    PolicyAcceptance,
+    Registration,
+    SignIn,
+    User,
+)
 from lsp_portal.administration import ORDER
 from lsp_portal.models import Service
 from quotas.models import AllocationPeriod, Award, ComputeQuota, StorageQuota
@@ -50,6 +63,12 @@ OPEN_TO_MANY = (User, Group, Session)
 
 def _plain_hub(number: int) -> Hub:
     return Hub.objects.create(name=f"hub-{number}", title=f"Hub {number}")
+
+
+def _policy(number: int) -> Policy:
+    return Policy.objects.create(
+        version=str(number), text="Be kind.", effective_at=LONG_AGO + timedelta(days=number)
+    )
 
 
 def _period(number: int) -> AllocationPeriod:
@@ -148,6 +167,20 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
         name=f"token {n}", user=factories.user(), scopes=["read"], digest=n.to_bytes(32), hint="x"
     ),
     Change: lambda n: factories.group(),
+    Registration: lambda n: Registration.objects.create(
+        user=factories.user(), decision="approved", reason="known", evidence={"n": n}
+    ),
+    Invitation: lambda n: Invitation.objects.create(
+        email="erin@example.org",
+        group=factories.group(),
+        secret_hash=n.to_bytes(32),
+        invited_by=factories.user(),
+        expires_at=LONG_AGO,
+    ),
+    Policy: _policy,
+    PolicyAcceptance: lambda n: PolicyAcceptance.objects.create(
+        user=factories.user(), policy=_policy(n)
+    ),
     Name: lambda n: factories.user(),
     AllocationPeriod: _period,
     ComputeQuota: lambda n: factories.quota(factories.group(), _period(n), "5"),
@@ -184,8 +217,8 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
 }
 
 ADDED = {
-    ApiToken, User, Group, Membership, AllocationPeriod, ComputeQuota, StorageQuota, Award, Hub,
-    HubUserName, Image, Size, Service,
+    ApiToken, User, Group, Membership, Policy, AllocationPeriod, ComputeQuota, StorageQuota, Award,
+    Hub, HubUserName, Image, Size, Service,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
 DELETED = {AllocationPeriod, HubUserName, Image, Size, Service, Application}
