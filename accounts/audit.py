@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from auditlog.diff import model_instance_diff
 from auditlog.registry import auditlog
+from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
@@ -141,8 +142,10 @@ def _who(request: HttpRequest) -> Acting:
 
 
 def _address(request: HttpRequest) -> str | None:
+    """The visitor's address: behind a proxy the one that it saw, which it puts last."""
+    header = "HTTP_X_FORWARDED_FOR" if settings.BEHIND_PROXY else "REMOTE_ADDR"
     try:
-        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
+        return str(ip_address(request.META.get(header, "").rpartition(",")[2].strip()))
     except ValueError:  # a server behind a socket has none
         return None
 

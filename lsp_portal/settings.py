@@ -45,7 +45,8 @@ ALLOWED_HOSTS = env.items(
     "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", urlsplit(PORTAL_URL).hostname or ""]
 )
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
-if env.boolean("BEHIND_PROXY", False):
+BEHIND_PROXY = env.boolean("BEHIND_PROXY", False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # A hub on the same host gets the portal's cookies and sets its own: the names must differ.
