@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from accounts.audit import ActingMiddleware
 from lsp_portal.lib.acting import acting
@@ -33,7 +33,7 @@ def test_without_a_proxy_nobody_says_where_they_come_from() -> None:
     [("192.0.2.66, 198.51.100.7", "198.51.100.7"), ("2001:db8::1", "2001:db8::1"), ("?", None)],
 )
 def test_behind_a_proxy_the_address_that_it_saw_counts(
-    settings: SettingsWrapper, header: str, address: str | None
+    settings: Settings, header: str, address: str | None
 ) -> None:
     settings.BEHIND_PROXY = True
     assert seen_address(**{**FORWARDED, "HTTP_X_FORWARDED_FOR": header}) == address
