@@ -28,11 +28,23 @@ pytestmark = [
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 CHART = "/groups/transients/"
-PAGES = {
+PAGES: dict[str, list[str]] = {
     "nobody": ["/"],
     "bob": ["/my/", "/my/?first=2026-02-02&last=2026-01-01", "/groups/"],
-    "alice": ["/groups/", CHART, f"{CHART}what-if/?people=9&size=2&hours=5&days=2"],
-    "dora": ["/overview/"],
+    "alice": [
+        "/groups/",
+        CHART,
+        f"{CHART}what-if/?people=9&size=2&hours=5&days=2",
+        f"{CHART}people/",
+        f"{CHART}invitations/",
+        f"{CHART}history/",
+        "/account/",
+        "/account/identities/",
+        "/account/tokens/",
+        "/account/git/",
+        "/account/policy/",
+    ],
+    "dora": ["/overview/", "/registrations/", "/people/import/"],
 }
 
 
