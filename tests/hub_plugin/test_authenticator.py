@@ -165,6 +165,7 @@ class Case:
     age: float = 0.0
     user: str = "bob"
     allowed_groups: tuple[str, ...] | None = None
+    by: str = ""
     lasts: bool = False
 
 
@@ -184,6 +185,12 @@ CASES = {
     "left the group": Case("ok", "-", allowed_groups=("galaxies",)),
     "another person": Case("ok", "-", user="alice"),
     "never signed in here": Case("", ""),
+    "never signed in, asks herself": Case("", "", by="self"),
+    "never signed in, started by the portal": Case("", "", by="service", lasts=True),
+    "signed out, started by the portal": Case("401", "401 invalid_token", by="service", lasts=True),
+    "left the group, started by the portal": Case(
+        "ok", "-", allowed_groups=("galaxies",), by="service"
+    ),
 }
 
 REFRESHED = """
@@ -197,6 +204,10 @@ class User:
     async def get_auth_state(self):
         return self.state
 
+class Handler:
+    def __init__(self, caller):
+        self._jupyterhub_user = caller
+
 async def lasts(case):
     c = Config()
     configure_login(c, portal=os.environ["PORTAL"], client_id="hub", client_secret="secret",
@@ -206,7 +217,8 @@ async def lasts(case):
              "token_response": {"access_token": case["access"], "token_type": "Bearer"},
              "lsp_confirmed_at": time.time() - case["age"]}
     user = User(case["user"], state if case["access"] else None)
-    answer = await PortalAuthenticator(config=c).refresh_user(user, None)
+    callers = {"": None, "self": Handler(user), "service": Handler(object())}
+    answer = await PortalAuthenticator(config=c).refresh_user(user, callers[case["by"]])
     if isinstance(answer, dict):
         kept = answer["auth_state"]
         assert abs(kept["lsp_confirmed_at"] - time.time()) < 60

@@ -41,7 +41,12 @@ class PortalAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # untyp
         return kept | {CONFIRMED: time.time()}
 
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
-        """Ask the portal about the person again: False ends the login here."""
+        """Ask the portal about the person again: False ends the login here.
+
+        Where somebody else starts the person's server, as the portal does, there is no login to
+        end: the person may never have signed in here, and the launch decision says who may start.
+        JupyterHub 6 goes on by itself then, 5 would refuse.
+        """
         _AWAY.set("")
         try:
             answer = await super().refresh_user(user, handler, **kwargs)
@@ -50,7 +55,9 @@ class PortalAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # untyp
             answer = False
         if isinstance(answer, dict):
             return answer if await self._is_still_allowed(user, answer) else False
-        return answer or (bool(_AWAY.get()) and await self._is_trusted(user))
+        if answer or _is_for_another(handler, user):
+            return True
+        return bool(_AWAY.get()) and await self._is_trusted(user)
 
     async def _is_still_allowed(self, user: Any, model: dict[str, Any]) -> bool:
         """JupyterHub looks at `allowed_groups` and blocked users at the login only."""
@@ -74,3 +81,9 @@ class PortalAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # untyp
         what = "goes on for now" if trusted else "has to sign in again"
         self.log.warning("The portal cannot confirm %s, who %s: %s", user.name, what, _AWAY.get())
         return trusted
+
+
+def _is_for_another(handler: Any, user: Any) -> bool:
+    """Whether the request was made by an administrator or a service for that person."""
+    caller = getattr(handler, "_jupyterhub_user", None)
+    return caller is not None and caller is not user
