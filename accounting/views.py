@@ -17,7 +17,7 @@ from accounting.pages import group as group_pages
 from accounting.pages.period import Choice
 from accounts.access import group_visible_or_404, registered, staff
 from accounts.access import person as asking
-from accounts.models import Group
+from accounts.models import Group, Membership, User
 from lsp_portal.lib import clock
 from sessions.forms import start_forms
 from sessions.models import Session
@@ -89,7 +89,9 @@ def groups(request: HttpRequest) -> HttpResponseBase:
 @page
 def group(request: HttpRequest, name: str) -> HttpResponseBase:
     """A group's usage, members and sessions in a window."""
-    return render(request, "accounting/group.html", _group_all(_group_live(request, name)))
+    live = _group_live(request, name)
+    shown = _group_all(live) | _group_place(live["group"], asking(request), live["choice"])
+    return render(request, "accounting/group.html", shown)
 
 
 @page
@@ -227,6 +229,22 @@ def _group_all(live: dict[str, Any]) -> dict[str, Any]:
     return live | {
         "board": group_pages.dashboard(group, window, choice.period),
         "outlook": outlook.outlook(group, at=window.at),
+    }
+
+
+def _group_place(group: Group, user: User, choice: Choice) -> dict[str, Any]:
+    """Where the group stands among others, and the pages beside its own that the person may see."""
+    at = choice.window.at
+
+    def may(right: Membership.Right) -> bool:
+        return user.is_staff or Group.objects.where(user, may=right, at=at).contains(group)
+
+    return {
+        "ancestors": group.ancestors(),
+        "children": list(group.children.all()),
+        "is_early": group.opens_at is not None and group.opens_at > at,
+        "looks_after": may(Membership.Right.MEMBERS),
+        "invites": may(Membership.Right.INVITATIONS),
     }
 
 

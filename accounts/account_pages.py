@@ -47,6 +47,16 @@ def identities(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 @signed_in
+def affiliation(request: HttpRequest) -> HttpResponse:
+    """What providers said of the person's institution, and the way to let them say it again."""
+    found = _self(request).affiliations.order_by("-last_seen_at", "pk")
+    again = ways(request, reverse("account_affiliation"), again="1")
+    return render(request, "accounts/affiliation.html", {"rows": found, "ways": again})
+
+
+@never_cache
+@require_safe
+@signed_in
 def prove(request: HttpRequest) -> HttpResponse:
     """Asks who signed in long ago to do it again; then back to the identities."""
     if is_proof_recent(request, at=clock.now()):

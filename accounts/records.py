@@ -46,7 +46,10 @@ def create_group(*, name: str, **values: Any) -> Group:
 @transaction.atomic
 def change_group(group: Group, **values: Any) -> Group:
     """Raises ValidationError."""
-    _ensure_no_ring(group, values.get("parent"))
+    try:
+        ensure_no_ring(group, values.get("parent"))
+    except ValidationError as error:
+        raise ValidationError({"parent": error.messages}) from error
     _apply(group, values)
     return group
 
@@ -68,9 +71,7 @@ def _ensure_free(field: str, name: str) -> None:
         raise ValidationError({field: error.messages}) from error
 
 
-def _ensure_no_ring(group: Group, parent: Group | None) -> None:
-    above = parent
-    while above is not None:
-        if above.pk == group.pk:
-            raise ValidationError({"parent": "A group cannot be a part of itself."})
-        above = above.parent
+def ensure_no_ring(group: Group, parent: Group | None) -> None:
+    """Raises ValidationError where the group would be a part of itself."""
+    if parent is not None and group in (parent, *parent.ancestors()):
+        raise ValidationError("A group cannot be a part of itself.", code="ring")

@@ -21,6 +21,7 @@ urlpatterns = [
     path("sign-out", views.sign_out, name="logout"),
     path("signed-out", views.signed_out, name="signed_out"),
     path("account/", account_pages.account, name="account"),
+    path("account/affiliation/", account_pages.affiliation, name="account_affiliation"),
     path("account/git/", git_pages.git, name="account_git"),
     path("account/identities/", account_pages.identities, name="identities"),
     path("account/identities/prove", account_pages.prove, name="prove_identity"),

@@ -1,6 +1,7 @@
 """People, groups and sign-in in the administration."""
 
 from accounts.admin.changes import ChangeAdmin
+from accounts.admin.claims import ClaimRuleAdmin, HeldSyncAdmin
 from accounts.admin.groups import GroupAdmin, MembershipAdmin
 from accounts.admin.people import IdentityAdmin, NameAdmin, PersonAdmin
 from accounts.admin.registration import (
@@ -16,7 +17,9 @@ __all__ = [
     "ApiTokenAdmin",
     "ApplicationAdmin",
     "ChangeAdmin",
+    "ClaimRuleAdmin",
     "GroupAdmin",
+    "HeldSyncAdmin",
     "IdentityAdmin",
     "InvitationAdmin",
     "MembershipAdmin",

@@ -19,6 +19,7 @@ from accounts.administration import (
     reopen_groups,
 )
 from accounts.models import Group, Membership
+from accounts.records import ensure_no_ring
 from lsp_portal.lib import clock
 from lsp_portal.lib.admin import KeptAdmin, list_link, note_changes
 
@@ -30,6 +31,12 @@ class GroupForm(NumberedForm):
         name: str = self.cleaned_data["name"]
         ensure_never_used(name)
         return name
+
+    def clean_parent(self) -> Group | None:
+        parent: Group | None = self.cleaned_data["parent"]
+        if self.instance.pk is not None:
+            ensure_no_ring(self.instance, parent)
+        return parent
 
 
 class ClosedFilter(admin.SimpleListFilter):
@@ -51,19 +58,26 @@ class GroupAdmin(KeptAdmin[Group]):
     """Science campaigns. Apps above add what they know about a group."""
 
     form = GroupForm
-    list_display: tuple[str, ...] = ("name", "title", "members", "created_at", "closed_at")
-    list_filter = (ClosedFilter, "created_at")
+    list_display: tuple[str, ...] = (
+        "name", "title", "kind", "parent", "members", "created_at", "closed_at",
+    )  # fmt: skip
+    list_filter = (ClosedFilter, "kind", ("parent", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("parent",)
+    autocomplete_fields = ("parent",)
     search_fields = ("name", "title")
     search_help_text = "Name or title"
     inlines: ClassVar[tuple[type[InlineModelAdmin[Any, Any]], ...]] = (MembersInline,)
     actions = ("close", "reopen")
-    fields = ("name", "title", "closed_at", "gid", "created_at")
+    fields = (
+        "name", "title", "kind", "parent", "description", "opens_at", "closed_at", "gid",
+        "created_at",
+    )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:
         return ["gid", "created_at", "links", *(["name"] if obj else [])]
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
-        return (*self.fields, "links") if obj else ("name", "title", "closed_at", "number")
+        return (*self.fields, "links") if obj else (*self.fields[:-2], "number")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).annotate(_members=_members(clock.now()))

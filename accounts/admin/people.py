@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.admin.affiliations import AffiliationFilter, AffiliationInline, ShowsAffiliations
 from accounts.admin.memberships import GroupsInline
 from accounts.admin.merging import MergesAccounts
 from accounts.admin.numbers import NumberedForm
@@ -80,15 +81,16 @@ class IdentityInline(EvidenceInline[Identity, User]):
 
 
 @admin.register(User)
-class PersonAdmin(MergesAccounts, KeptAdmin[User], UserAdmin[User]):
+class PersonAdmin(ShowsAffiliations, MergesAccounts, KeptAdmin[User], UserAdmin[User]):
     """People. Apps above add what they know about a person."""
 
     form = PersonForm
     add_form = NewPersonForm
     list_display = (
-        "username", "first_name", "last_name", "email", "registered_at", "is_active",
+        "username", "first_name", "last_name", "email", "organisation", "confirmed",
+        "registered_at", "is_active",
     )  # fmt: skip
-    list_filter = (ApprovalFilter, "is_active", "is_staff", "date_joined")
+    list_filter = (ApprovalFilter, AffiliationFilter, "is_active", "is_staff", "date_joined")
     search_fields = (
         "username", "first_name", "last_name", "email", "identities__email", "=identities__subject",
     )  # fmt: skip
@@ -99,9 +101,10 @@ class PersonAdmin(MergesAccounts, KeptAdmin[User], UserAdmin[User]):
     readonly_fields = ("uid", "date_joined", "last_login", "merged_into", "merged", "links")
     inlines: ClassVar[tuple[type[InlineModelAdmin[Any, Any]], ...]] = (
         GroupsInline,
+        AffiliationInline,
         IdentityInline,
     )
-    actions = ("approve", "deactivate", "reactivate", "merge")
+    actions = ("approve", "deactivate", "reactivate", "merge", "ask_to_confirm")
     fieldsets = (
         (None, {"fields": ("username", ("first_name", "last_name"), "email", "links")}),
         ("Access", {"fields": ("registered_at", "is_active", "default_group")}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
@@ -13,14 +15,14 @@ from lsp_portal.lib.acting import acting
 FORWARDED = {"HTTP_X_FORWARDED_FOR": "192.0.2.66, 198.51.100.7", "REMOTE_ADDR": "10.0.0.1"}
 
 
-def seen_address(**meta: str) -> str | None:
+def seen_address(**meta: Any) -> str | None:
     found = []
 
     def view(request: HttpRequest) -> HttpResponse:
         found.append(acting().address)
         return HttpResponse()
 
-    ActingMiddleware(view)(RequestFactory().get("/", **meta))
+    ActingMiddleware(view)(RequestFactory(**meta).get("/"))
     return found[0]
 
 

@@ -24,7 +24,9 @@ from accounting.models import ExportMark, ExportRun
 from accounts.models import (
     ApiToken,
     Change,
+    ClaimRule,
     Group,
+    HeldSync,
     Identity,
     Invitation,
     Membership,
@@ -63,6 +65,10 @@ OPEN_TO_MANY = (User, Group, Session)
 
 def _plain_hub(number: int) -> Hub:
     return Hub.objects.create(name=f"hub-{number}", title=f"Hub {number}")
+
+
+def _rule(number: int) -> ClaimRule:
+    return ClaimRule.objects.create(kind="group", value=f"/lsst/{number}", group=factories.group())
 
 
 def _policy(number: int) -> Policy:
@@ -177,6 +183,8 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
         invited_by=factories.user(),
         expires_at=LONG_AGO,
     ),
+    ClaimRule: _rule,
+    HeldSync: lambda n: HeldSync.objects.create(group=factories.group()),
     Policy: _policy,
     PolicyAcceptance: lambda n: PolicyAcceptance.objects.create(
         user=factories.user(), policy=_policy(n)
@@ -217,11 +225,11 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
 }
 
 ADDED = {
-    ApiToken, User, Group, Membership, Policy, AllocationPeriod, ComputeQuota, StorageQuota, Award,
-    Hub, HubUserName, Image, Size, Service,
+    ApiToken, User, Group, Membership, Policy, ClaimRule, AllocationPeriod, ComputeQuota,
+    StorageQuota, Award, Hub, HubUserName, Image, Size, Service,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
-DELETED = {AllocationPeriod, HubUserName, Image, Size, Service, Application}
+DELETED = {AllocationPeriod, ClaimRule, HubUserName, Image, Size, Service, Application}
 
 every_model = pytest.mark.parametrize(
     "model", MAKE, ids=[model._meta.label_lower for model in MAKE]
