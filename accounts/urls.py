@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from accounts import (
     account_pages,
+    claims_pages,
     git_pages,
     history,
     import_pages,
@@ -21,6 +22,7 @@ urlpatterns = [
     path("sign-out", views.sign_out, name="logout"),
     path("signed-out", views.signed_out, name="signed_out"),
     path("account/", account_pages.account, name="account"),
+    path("claim-rules/try/", claims_pages.claim_rules_try, name="claim_rules_try"),
     path("account/affiliation/", account_pages.affiliation, name="account_affiliation"),
     path("account/git/", git_pages.git, name="account_git"),
     path("account/identities/", account_pages.identities, name="identities"),
