@@ -375,7 +375,7 @@ class TestTheAdministration:
                 f"{form.formset.prefix}-INITIAL_FORMS": "0",
             }.items()
         }
-        named = {"name": "newcomer", "title": "New", "username": "newcomer"}
+        named = {"name": "newcomer", "title": "New", "kind": "campaign", "username": "newcomer"}
         return client.post(f"/admin/accounts/{kind}/add/", {**named, **inlines, **values})
 
 
