@@ -33,7 +33,8 @@ run: env
 
 test: env lint types
 	deploy/install-browser.sh
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 -m "not hub and not browser"
+	$(BIN)/pytest -m "hub or browser"
 
 test-hub5: env-hub5
 	LSP_HUB_ENV=.venv-hub5 $(BIN)/pytest -m hub

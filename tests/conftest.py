@@ -22,25 +22,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a hub or a browser stays in one process.
+    """A test that commits finds what the migrations brought, and leaves nothing else.
 
-    A test that commits finds what the migrations brought, and leaves nothing else: one that did not
-    ask for it would leave rows that stand in the way of the next.
+    One that did not ask for it would leave rows that stand in the way of the next.
     """
     for item in items:
-        if group := shares(item):
-            item.add_marker(pytest.mark.xdist_group(group))
         if isinstance(item, pytest.Function) and commits(item):
             item.add_marker(COMMITS, append=False)
-
-
-def shares(item: pytest.Item) -> str:
-    """What the test shares with others: the whole platform, the plugin's hub, or nothing."""
-    if item.path.parent.name == "e2e":
-        return "platform"
-    return "hub" if item.get_closest_marker("hub") else ""
 
 
 def commits(item: pytest.Function) -> bool:
