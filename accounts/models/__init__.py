@@ -5,6 +5,7 @@ from accounts.models.claims import ClaimRule, HeldSync
 from accounts.models.groups import Group, GroupQuerySet
 from accounts.models.identities import Affiliation, Identity, SignIn
 from accounts.models.memberships import Membership, MembershipQuerySet
+from accounts.models.notices import Notice, Topic
 from accounts.models.numbers import PosixId
 from accounts.models.people import Name, PeopleManager, PeopleQuerySet, User
 from accounts.models.registration import Invitation, Policy, PolicyAcceptance, Registration
@@ -24,6 +25,7 @@ __all__ = [
     "Membership",
     "MembershipQuerySet",
     "Name",
+    "Notice",
     "PeopleManager",
     "PeopleQuerySet",
     "Policy",
@@ -31,5 +33,6 @@ __all__ = [
     "PosixId",
     "Registration",
     "SignIn",
+    "Topic",
     "User",
 ]

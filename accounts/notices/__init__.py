@@ -1,0 +1,1 @@
+"""Telling people what concerns them: once each, on the pages and by mail."""

@@ -1,0 +1,49 @@
+"""Writing notices down: from then on they are on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Group, Membership, Notice, Topic, User
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is told. The key makes it once for each person: topic, object, step and period.
+
+    `text` is plain paragraphs with an empty line between them; `link` a path of the portal.
+    """
+
+    topic: Topic
+    key: str
+    subject: str
+    text: str
+    link: str = ""
+    link_label: str = ""
+
+
+def announce(message: Message, *, to: Iterable[User], at: datetime) -> None:
+    """Tell these people, once: who was told before, by the message's key, is left out."""
+    rows = [
+        Notice(
+            recipient=person,
+            topic=message.topic,
+            key=message.key,
+            subject=message.subject,
+            text=message.text,
+            link=message.link,
+            link_label=message.link_label,
+            created_at=at,
+        )
+        for person in to
+    ]
+    Notice.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def responsible_for(group: Group, *, right: Membership.Right, at: datetime) -> list[User]:
+    """The group's active PIs and its managers with the right, at that moment, in order of names."""
+    rows = Membership.objects.valid(at=at).filter(group=group).with_right(right)
+    people = User.objects.filter(pk__in=rows.values("user"), is_active=True)
+    return list(people.order_by("username"))
