@@ -1,4 +1,4 @@
-"""What the rules make of claims that somebody pasted; nothing is written."""
+"""What the rules make of claims that somebody pasted: the sync's own plan; nothing is written."""
 
 from __future__ import annotations
 
@@ -7,42 +7,64 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts.claims.matching import RuleBook, Said, wanted
+from accounts.claims import removals
+from accounts.claims.matching import Said, wanted
+from accounts.claims.sync import Plan, plan_person, rule_book, said_by, synced_rows
 from accounts.identity.providers import Provider
-from accounts.models import ClaimRule, Membership, User
+from accounts.models import ClaimRule, Group, Identity, Membership, User
+
+NEWCOMER = 0
+"""Stands for the number of a person who has none yet."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The rules that match, strongest first in each group, and what would change for a person.
+    """The rules that match these claims, strongest first in each group, and what would change.
 
-    `ending`: synced memberships of rules of this provider that no claim backs any more.
+    `held`: memberships that would end, but that an administrator is asked about first.
     """
 
     rules: list[ClaimRule]
-    giving: list[ClaimRule]
-    ending: list[Membership]
+    begins: list[Membership]
+    ends: list[Membership]
+    held: list[Membership]
 
 
 def try_claims(
     *, provider: Provider, claims: Mapping[str, Any], user: User | None, at: datetime
 ) -> Outcome:
-    """What a sign-in with these claims would do; without a person, to a newcomer."""
-    rules = ClaimRule.objects.filter(active=True).select_related("group").order_by("pk")
-    by_group = wanted(RuleBook.of(rules), [Said.by(provider, claims, None)])
-    synced = _synced(provider, user, at)
-    have = {(row.group_id, row.role) for row in synced}
-    best = [matches[0].rule for _, matches in sorted(by_group.items())]
-    return Outcome(
-        rules=[match.rule for _, matches in sorted(by_group.items()) for match in matches],
-        giving=[rule for rule in best if (rule.group_id, rule.role) not in have],
-        ending=[row for row in synced if row.group_id not in by_group],
+    """What a sign-in with these claims would do; without a person, to a newcomer.
+
+    What other providers said last about the person counts as well.
+    """
+    identities = _identities(user)
+    here = next((i for i in identities if i.provider == provider.name and said_by([i])), None)
+    said = Said.by(provider, claims, here)
+    others = said_by(identity for identity in identities if identity is not here)
+    book, plan = rule_book(), Plan()
+    rows = synced_rows(at).filter(user=user) if user else []
+    plan_person(plan, user.pk if user else NEWCOMER, wanted(book, [said, *others]), rows, at=at)
+    held = removals.too_many(plan.leaving, at=at)
+    matching = sorted(wanted(book, [said]).items())
+    found = Outcome(
+        rules=[match.rule for _, matches in matching for match in matches],
+        begins=plan.begins,
+        ends=[*plan.replaced, *(row for row in plan.leaving if row.group_id not in held)],
+        held=[row for row in plan.leaving if row.group_id in held],
     )
+    _name_groups(found)
+    return found
 
 
-def _synced(provider: Provider, user: User | None, at: datetime) -> list[Membership]:
-    if user is None:
-        return []
-    own = Membership.objects.valid(at=at).filter(user=user, synced=True)
-    said_here = own.filter(identity__issuer=provider.issuer)
-    return list(said_here.select_related("group", "rule").order_by("pk"))
+def _identities(user: User | None) -> list[Identity]:
+    return list(Identity.objects.filter(user=user).order_by("pk")) if user else []
+
+
+def _name_groups(found: Outcome) -> None:
+    """Read the groups of what begins, and of the rules, at once."""
+    groups = Group.objects.in_bulk({rule.group_id for rule in found.rules})
+    groups |= Group.objects.in_bulk({row.group_id for row in found.begins} - groups.keys())
+    for rule in found.rules:
+        rule.group = groups[rule.group_id]
+    for row in found.begins:
+        row.group = groups[row.group_id]

@@ -31,10 +31,7 @@ def sort_out(leaving: list[Membership], whose: Q, *, at: datetime) -> tuple[list
 
     `whose`: the memberships that the sync looked at; what it found right again is held no longer.
     """
-    by_group: dict[int, list[Membership]] = defaultdict(list)
-    for row in leaving:
-        by_group[row.group_id].append(row)
-    held = {group: by_group[group] for group in _too_many(by_group, at=at)}
+    held = too_many(leaving, at=at)
     rows = [row for group in held for row in held[group]]
     _release({row.pk for row in rows}, whose, at=at)
     _hold(held, at=at)
@@ -62,7 +59,15 @@ def keep_held(held: HeldSync, *, by: User, at: datetime) -> int:
     return len(ended)
 
 
-def _too_many(by_group: dict[int, list[Membership]], *, at: datetime) -> set[int]:
+def too_many(leaving: Iterable[Membership], *, at: datetime) -> dict[int, list[Membership]]:
+    """Of those who would leave, by group, the ones about whom somebody has to decide."""
+    by_group: dict[int, list[Membership]] = defaultdict(list)
+    for row in leaving:
+        by_group[row.group_id].append(row)
+    return {group: by_group[group] for group in _groups_to_ask_about(by_group, at=at)}
+
+
+def _groups_to_ask_about(by_group: dict[int, list[Membership]], *, at: datetime) -> set[int]:
     """Groups that would lose too large a share, or about which a question is open."""
     if not by_group:
         return set()

@@ -75,7 +75,7 @@ def rule_book() -> RuleBook:
     return RuleBook.of(ClaimRule.objects.filter(active=True).order_by("pk"))
 
 
-def said_by(identities: QuerySet[Identity]) -> list[Said]:
+def said_by(identities: Iterable[Identity]) -> list[Said]:
     """What the providers of this site said last; others have no say."""
     known = {provider.name: provider for provider in providers()}
     found = ((_provider(known, identity), identity) for identity in identities)
@@ -166,11 +166,14 @@ def _name_people_and_groups(rows: list[Membership]) -> None:
         row.user, row.group = people[row.user_id], groups[row.group_id]
 
 
-def _rows(at: datetime) -> QuerySet[Membership]:
-    """Synced rows that have not ended, locked; also those that end a moment later."""
+def synced_rows(at: datetime) -> QuerySet[Membership]:
+    """Synced rows that have not ended; also those that end a moment later."""
     unended = Membership.objects.filter(Q(valid_to=None) | Q(valid_to__gt=at), synced=True)
-    related = unended.select_related("user", "group", "rule").order_by("pk")
-    return related.select_for_update(of=("self",), no_key=True)
+    return unended.select_related("user", "group", "rule").order_by("pk")
+
+
+def _rows(at: datetime) -> QuerySet[Membership]:
+    return synced_rows(at).select_for_update(of=("self",), no_key=True)
 
 
 def _identities_by_person() -> Iterator[tuple[int, list[Said]]]:
