@@ -239,9 +239,13 @@ def _group_place(group: Group, user: User, choice: Choice) -> dict[str, Any]:
     def may(right: Membership.Right) -> bool:
         return user.is_staff or Group.objects.where(user, may=right, at=at).contains(group)
 
+    ancestors, children = group.ancestors(), list(group.children.all())
+    related = [relative.pk for relative in (*ancestors, *children)]
+    opened = Group.objects.visible_to(user, at=at).filter(pk__in=related) if related else []
     return {
-        "ancestors": group.ancestors(),
-        "children": list(group.children.all()),
+        "ancestors": ancestors,
+        "children": children,
+        "may_open": set(opened),
         "is_early": group.opens_at is not None and group.opens_at > at,
         "looks_after": may(Membership.Right.MEMBERS),
         "invites": may(Membership.Right.INVITATIONS),
