@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
 
 from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from accounts.claims.removals import AlreadyDecidedError, keep_held, remove_held
 from accounts.models import ClaimRule, HeldSync, Membership, User
 from lsp_portal.lib import clock
-from lsp_portal.lib.admin import EvidenceAdmin, PortalAdmin
+from lsp_portal.lib.admin import EvidenceAdmin, PortalAdmin, second_question
 
 
 @admin.register(ClaimRule)
@@ -42,6 +45,28 @@ class ClaimRuleAdmin(PortalAdmin[ClaimRule]):
         return getattr(rule, "_members") or 0  # noqa: B009 - annotated
 
 
+@dataclass(frozen=True)
+class Way:
+    """One of the two ways to decide, in words."""
+
+    action: str
+    title: str
+    question: str
+    done: str
+    decide: Callable[..., int]
+
+
+REMOVE = Way(
+    "remove", "Remove people", "These people lose their membership of {} now: {}.",
+    "Removed {} people from {}.", remove_held,
+)  # fmt: skip
+KEEP = Way(
+    "keep", "Keep people",
+    "These people stay in {}, as members by hand, whatever their provider says: {}.",
+    "Kept {} people in {}.", keep_held,
+)  # fmt: skip
+
+
 @admin.register(HeldSync)
 class HeldSyncAdmin(EvidenceAdmin[HeldSync]):
     """Removals that a sync did not dare. Choose the group and decide."""
@@ -65,27 +90,46 @@ class HeldSyncAdmin(EvidenceAdmin[HeldSync]):
 
     @admin.display(description="people")
     def who(self, held: HeldSync) -> str:
-        names = held.memberships.order_by("user__username").values_list("user__username", flat=True)
-        return ", ".join(names)
+        return ", ".join(_names(held))
 
     @admin.action(description="Remove these people from the group", permissions=["decide"])
-    def remove(self, request: HttpRequest, queryset: QuerySet[HeldSync]) -> None:
-        self._decide(request, queryset, remove_held, "Removed {} people from {}.")
+    def remove(self, request: HttpRequest, queryset: QuerySet[HeldSync]) -> HttpResponseBase | None:
+        return self._decide(request, queryset, REMOVE)
 
     @admin.action(description="Keep these people, as members by hand", permissions=["decide"])
-    def keep(self, request: HttpRequest, queryset: QuerySet[HeldSync]) -> None:
-        self._decide(request, queryset, keep_held, "Kept {} people in {}.")
+    def keep(self, request: HttpRequest, queryset: QuerySet[HeldSync]) -> HttpResponseBase | None:
+        return self._decide(request, queryset, KEEP)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_heldsync")
 
     def _decide(
-        self, request: HttpRequest, queryset: QuerySet[HeldSync], decide: Any, words: str
-    ) -> None:
-        for held in queryset.select_related("group"):
-            try:
-                number = decide(held, by=cast(User, request.user), at=clock.now())
-            except AlreadyDecidedError:
-                self.message_user(request, f"{held.group} was decided already.", messages.WARNING)
-            else:
-                self.message_user(request, words.format(number, held.group))
+        self, request: HttpRequest, queryset: QuerySet[HeldSync], way: Way
+    ) -> HttpResponseBase | None:
+        chosen = list(queryset.select_related("group"))
+        question = second_question(
+            self, request, action=way.action, title=way.title, rows=_questions(chosen, way)
+        )
+        if question is None:
+            for held in chosen:
+                self._decide_one(request, held, way)
+        return question
+
+    def _decide_one(self, request: HttpRequest, held: HeldSync, way: Way) -> None:
+        try:
+            number = way.decide(held, by=cast(User, request.user), at=clock.now())
+        except AlreadyDecidedError:
+            self.message_user(request, f"{held.group} was decided already.", messages.WARNING)
+        else:
+            self.message_user(request, way.done.format(number, held.group))
+
+
+def _questions(chosen: list[HeldSync], way: Way) -> list[tuple[HeldSync, str]]:
+    return [
+        (held, way.question.format(held.group.title, ", ".join(_names(held)))) for held in chosen
+    ]
+
+
+def _names(held: HeldSync) -> list[str]:
+    people = held.memberships.order_by("user__username")
+    return list(people.values_list("user__username", flat=True))

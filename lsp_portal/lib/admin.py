@@ -17,7 +17,7 @@ from django.db import IntegrityError
 from django.db.models import BaseConstraint, Field, ForeignKey, Model, Q, QuerySet
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -144,6 +144,23 @@ class CheckedRows(BaseInlineFormSet[Row, Parent, ModelForm[Row]]):
             form.instance.validate_constraints()
         except ValidationError as error:
             form.add_error(None, error)
+
+
+def second_question(
+    model_admin: admin.ModelAdmin[Any], request: HttpRequest, *, action: str, title: str,
+    rows: Iterable[tuple[Model, str]],
+) -> HttpResponse | None:  # fmt: skip
+    """A page that asks whether the action is meant, with what it does to each row.
+
+    None once the question was answered with yes.
+    """
+    if "apply" in request.POST:
+        return None
+    shown = {
+        **model_admin.admin_site.each_context(request),
+        "title": title, "opts": model_admin.opts, "action": action, "rows": list(rows),
+    }  # fmt: skip
+    return render(request, "admin/second_question.html", shown)
 
 
 def note_changes(request: HttpRequest, rows: Iterable[Model], message: str) -> None:

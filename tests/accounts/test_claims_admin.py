@@ -66,31 +66,41 @@ def test_two_rules_for_one_claim_and_group_are_refused(
     assert "a rule for this claim and group already" in errors_of(answer)
 
 
+def decide(admin: Client, held: HeldSync, way: str, **answer: str) -> str:
+    form = {"action": way, "_selected_action": held.pk, **answer}
+    return admin.post(HELD, form, follow=True).content.decode()
+
+
+def test_a_decision_is_asked_for_twice(admin: Client, held: HeldSync) -> None:
+    page = decide(admin, held, "remove")
+    assert "These people lose their membership of Transients now: erin, frank." in page
+    assert in_force(held.group) == {("erin", True), ("frank", True)}
+
+
 def test_held_people_are_removed_when_an_administrator_says_so(
     admin: Client, held: HeldSync, dora: User
 ) -> None:
-    answer = admin.post(HELD, {"action": "remove", "_selected_action": held.pk}, follow=True)
-    assert "Removed 2 people from transients." in answer.content.decode()
+    assert "Removed 2 people from transients." in decide(admin, held, "remove", apply="yes")
     assert in_force(held.group) == set()
     held.refresh_from_db()
     assert (held.decision, held.decided_by) == ("removed", dora)
 
 
 def test_held_people_are_kept_by_hand(admin: Client, held: HeldSync) -> None:
-    admin.post(HELD, {"action": "keep", "_selected_action": held.pk})
+    assert "These people stay in Transients" in decide(admin, held, "keep")
+    decide(admin, held, "keep", apply="yes")
     assert in_force(held.group) == {("erin", False), ("frank", False)}
 
 
 def test_a_second_decision_is_told_and_changes_nothing(admin: Client, held: HeldSync) -> None:
-    admin.post(HELD, {"action": "keep", "_selected_action": held.pk})
-    answer = admin.post(HELD, {"action": "remove", "_selected_action": held.pk}, follow=True)
-    assert "was decided already" in answer.content.decode()
+    decide(admin, held, "keep", apply="yes")
+    assert "was decided already" in decide(admin, held, "remove", apply="yes")
     assert in_force(held.group) == {("erin", False), ("frank", False)}
 
 
 def test_staff_without_the_right_decide_nothing(client: Client, held: HeldSync) -> None:
     client.force_login(factories.user("gus", is_staff=True))
-    client.post(HELD, {"action": "remove", "_selected_action": held.pk})
+    decide(client, held, "remove", apply="yes")
     assert in_force(held.group) == {("erin", True), ("frank", True)}
 
 
