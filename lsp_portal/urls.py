@@ -14,14 +14,15 @@ swagger = csp_replace({"style-src": [SELF, UNSAFE_INLINE]})(
     SpectacularSwaggerSplitView.as_view(url_name="api-schema")
 )
 
+# Addresses are tried in this order; the hubs' requests are the most.
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("sessions.urls")),
     path("", views.landing, name="landing"),
     path("", include("accounts.urls")),
     path("", include("accounting.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[]), name="api-schema"),
     path("api/docs/", swagger, name="api-docs"),
-    path("", include("sessions.urls")),
     path("api/<path:rest>", views.no_such_api),
     path("healthz", views.health, name="health"),
 ]

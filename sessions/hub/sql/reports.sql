@@ -45,9 +45,12 @@ BEGIN
     PERFORM hub_sessions_alert(p_hub, p_at, 'sequence_reused', 'epoch ' || n.epoch,
         'Several events have one number, for example ' || max(n.seq) || ': was an outbox '
         'restored from a backup? All of them count.')
-    FROM hub_sessions_hubevent n JOIN hub_sessions_hubevent o
-        ON o.hub_id = p_hub AND o.epoch = n.epoch AND o.seq = n.seq AND o.id <> n.id
-    WHERE n.id = ANY (p_stored)
+    FROM unnest(p_stored) AS k (id) CROSS JOIN LATERAL (
+        SELECT e.id, e.epoch, e.seq FROM hub_sessions_hubevent e WHERE e.id = k.id OFFSET 0
+    ) n
+    WHERE EXISTS (
+        SELECT FROM hub_sessions_hubevent o
+        WHERE o.hub_id = p_hub AND o.epoch = n.epoch AND o.seq = n.seq AND o.id <> n.id OFFSET 0)
     GROUP BY n.epoch;
 END $$;
 

@@ -26,8 +26,9 @@ CREATE OR REPLACE FUNCTION hub_sessions_take_in(
     p_hub bigint, p_at timestamptz, p_events json, p_bad json,
     OUT duplicates int[], OUT conflicts int[]
 ) LANGUAGE plpgsql
--- Planning these statements takes ten times as long as running them.
-SET plan_cache_mode = force_generic_plan SET jit = off
+-- Planning these statements takes ten times as long as running them, so they are planned once, maybe
+-- while the tables are still empty: the plans have to be right for large ones all the same.
+SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
 AS $$
 DECLARE
     stored bigint[];
