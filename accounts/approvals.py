@@ -13,6 +13,7 @@ from accounts import tasks
 from accounts.models import Membership, Registration, User
 from accounts.models.people import PeopleQuerySet
 from accounts.posix import uid_notes
+from lsp_portal.lib.queue import after_commit
 
 REJECTED = Registration.Decision.REJECTED
 
@@ -110,7 +111,7 @@ def approve(
     )  # fmt: skip
     row.save(force_insert=True)
     if by is not None:
-        tasks.after_commit(tasks.mail_decision, row.pk)
+        after_commit(tasks.mail_decision, row.pk)
     return row
 
 
@@ -122,7 +123,7 @@ def reject(*, user: User, by: User, reason: str, at: datetime) -> Registration:
         user=waiting, decision=REJECTED, decided_by=by, decided_at=at,
         reason=reason, evidence=evidence(waiting),
     )  # fmt: skip
-    tasks.after_commit(tasks.mail_decision, row.pk)
+    after_commit(tasks.mail_decision, row.pk)
     return row
 
 
@@ -152,12 +153,12 @@ def note_approvals(people: Iterable[User], *, by: User | None, at: datetime) -> 
         for user in found
     )  # fmt: skip
     for row in rows:
-        tasks.after_commit(tasks.mail_decision, row.pk)
+        after_commit(tasks.mail_decision, row.pk)
 
 
 def announce(user: User) -> None:
     """Tell the administrators that somebody waits."""
-    tasks.after_commit(tasks.mail_waiting, user.pk)
+    after_commit(tasks.mail_waiting, user.pk)
 
 
 def _locked_waiting(user: User) -> User:

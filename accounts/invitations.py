@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from accounts import approvals, tasks
 from accounts.models import Group, Invitation, Membership, User
+from lsp_portal.lib.queue import after_commit
 
 ROLE = Membership.Role
 
@@ -162,7 +163,7 @@ def _end(at: datetime) -> datetime:
 
 def _send(invitation: Invitation, secret: str) -> None:
     link = reverse("invitation", args=[secret])
-    tasks.after_commit(tasks.mail_invitation, invitation.pk, link)
+    after_commit(tasks.mail_invitation, invitation.pk, link)
 
 
 def _locked(invitation: Invitation) -> Invitation:

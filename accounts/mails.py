@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
-from django.urls import reverse
 
+from accounts.letters import address, letter
 from accounts.models import Invitation, Registration, User
 from lsp_portal.lib.plain_text import plain_text
-
-SUBJECT_LENGTH = 150
 
 
 def send_waiting(number: int) -> int:
@@ -24,7 +20,7 @@ def send_waiting(number: int) -> int:
     shown = {
         "person": user,
         "name": _line(user),
-        "address": _address("registration", user.username),
+        "address": address("registration", user.username),
     }
     return _send(f"{user.title} waits for approval", "waiting", administrators(), shown)
 
@@ -35,7 +31,7 @@ def send_decision(number: int) -> int:
     word = row.decision
     title = "Your account is approved" if word == "approved" else "Your account is not approved"
     shown = {
-        "row": row, "person": row.user, "name": _line(row.user), "address": _address("landing")
+        "row": row, "person": row.user, "name": _line(row.user), "address": address("landing")
     }  # fmt: skip
     return _send(title, word, [row.user.email], shown)
 
@@ -60,22 +56,12 @@ def administrators() -> list[str]:
 
 def _send(title: str, template: str, to: Sequence[str], shown: dict[str, Any]) -> int:
     """One mail for each address: nobody learns those of the others."""
-    context = {"site": settings.SITE_NAME, **shown}
-    subject = plain_text(f"{title} · {settings.SITE_NAME}")[:SUBJECT_LENGTH]
-    text = render_to_string(f"mails/{template}.txt", context)
-    page = render_to_string(f"mails/{template}.html", context)
-    addresses = [address for address in to if address]
-    for address in addresses:
-        mail = EmailMultiAlternatives(subject, text, to=[address])
-        mail.attach_alternative(page, "text/html")
+    letters = [letter(title, template, one, shown) for one in to if one]
+    for mail in letters:
         mail.send()
-    return len(addresses)
+    return len(letters)
 
 
 def _line(user: User) -> str:
     """The name on one line: no name writes paragraphs of its own into a mail."""
     return plain_text(user.title)
-
-
-def _address(name: str, *arguments: str) -> str:
-    return settings.PORTAL_URL + reverse(name, args=arguments)

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
-from typing import Any
 
 from celery import shared_task
-from celery.exceptions import CeleryError
-from django.db import transaction
-from kombu.exceptions import KombuError
 
 from accounts import mails
 from accounts.api.idempotency import forget_answers
 from accounts.claims.sync import sync_everybody
+from accounts.notices import tasks as notices  # noqa: F401 - the worker finds its tasks here
 from lsp_portal.lib import clock
 from lsp_portal.lib.acting import acting_for
-
-logger = logging.getLogger(__name__)
-
-
-def after_commit(task: Any, *arguments: object) -> None:
-    """Send the task once the rows that it reads are there; a broker that is down is logged."""
-    transaction.on_commit(partial(_send, task.delay, *arguments))
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=True, max_retries=8)
@@ -56,10 +43,3 @@ def sync_memberships() -> dict[str, int]:
 def forget_kept_answers() -> int:
     """Remove the answers of writes that nobody repeats any more; their number."""
     return forget_answers(at=clock.now())
-
-
-def _send(delay: Callable[..., object], *arguments: object) -> None:
-    try:
-        delay(*arguments)
-    except (OSError, KombuError, CeleryError):  # what was written stays: the queue is only a hint
-        logger.exception("a task was not sent")

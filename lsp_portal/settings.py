@@ -195,6 +195,8 @@ if mail_server := env.mail_server("EMAIL_URL"):
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = mail_server["user"], mail_server["password"]
     EMAIL_USE_TLS, EMAIL_USE_SSL = mail_server["starttls"], mail_server["tls"]
 
+DIGEST_HOUR = int(env.choice("DIGEST_HOUR", "8", [str(hour) for hour in range(24)]))
+
 # The portal as OpenID provider of hubs and other services
 
 OAUTH2_PROVIDER: dict[str, Any] = {
@@ -328,6 +330,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "accounts.tasks.sync_memberships",
         "schedule": crontab(hour=3, minute=17),
     },
+    "send-notices": {"task": "accounts.notices.tasks.send_notices", "schedule": 60.0},
     "forget-kept-answers": {"task": "accounts.tasks.forget_kept_answers", "schedule": 3600.0},
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
 }

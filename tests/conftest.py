@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from django.db import connection
 from django.db.backends.postgresql.base import DatabaseWrapper
+from pytest_django import Settings
 
 from accounts.models import Group, User
 from tests import factories
 from tests.cast import Cast, make_cast
 from tests.documents import Documents
+from tests.smtp import MailServer
 
 COMMITS = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -103,3 +108,14 @@ def dora(db: None) -> User:
 @pytest.fixture
 def cast(db: None) -> Cast:
     return make_cast()
+
+
+@pytest.fixture
+def mail_server(settings: Settings) -> Iterator[MailServer]:
+    """A mail server to which the portal's mails go, over a real connection."""
+    with MailServer() as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address[:2]
+        yield server
+        server.shutdown()

@@ -134,6 +134,7 @@ def world() -> World:
         "membership": cast.transients.memberships.get(user=cast.bob).pk,
         "invitation": factories.invitation(cast.transients, cast.alice).pk,
         "secret": "nobody-knows",
+        "token": "nobody-signed-this",
     }
     return World(cast, dict(zip(CALLERS, people, strict=True)), names)
 

@@ -5,7 +5,7 @@ from accounts.models.claims import ClaimRule, HeldSync
 from accounts.models.groups import Group, GroupQuerySet
 from accounts.models.identities import Affiliation, Identity, SignIn
 from accounts.models.memberships import Membership, MembershipQuerySet
-from accounts.models.notices import Notice, Topic
+from accounts.models.notices import Digest, MailState, Notice, NoticeHours, NoticeWay, Topic, Way
 from accounts.models.numbers import PosixId
 from accounts.models.people import Name, PeopleManager, PeopleQuerySet, User
 from accounts.models.registration import Invitation, Policy, PolicyAcceptance, Registration
@@ -16,16 +16,20 @@ __all__ = [
     "ApiToken",
     "Change",
     "ClaimRule",
+    "Digest",
     "Group",
     "GroupQuerySet",
     "HeldSync",
     "Identity",
     "Invitation",
     "KeptAnswer",
+    "MailState",
     "Membership",
     "MembershipQuerySet",
     "Name",
     "Notice",
+    "NoticeHours",
+    "NoticeWay",
     "PeopleManager",
     "PeopleQuerySet",
     "Policy",
@@ -35,4 +39,5 @@ __all__ = [
     "SignIn",
     "Topic",
     "User",
+    "Way",
 ]

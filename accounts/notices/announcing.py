@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Group, Membership, Notice, Topic, User
+from accounts.notices.preferences import plan, preferences_of
+from accounts.notices.tasks import send_notices
+from lsp_portal.lib.queue import after_commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +29,11 @@ class Message:
 
 def announce(message: Message, *, to: Iterable[User], at: datetime) -> None:
     """Tell these people, once: who was told before, by the message's key, is left out."""
-    rows = [
-        Notice(
-            recipient=person,
-            topic=message.topic,
-            key=message.key,
-            subject=message.subject,
-            text=message.text,
-            link=message.link,
-            link_label=message.link_label,
-            created_at=at,
-        )
-        for person in to
-    ]
+    people = list(to)
+    preferences = preferences_of(people)
+    rows = [plan(_notice(message, one, at), preferences[one.pk], at=at) for one in people]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
+    after_commit(send_notices)
 
 
 def responsible_for(group: Group, *, right: Membership.Right, at: datetime) -> list[User]:
@@ -47,3 +41,16 @@ def responsible_for(group: Group, *, right: Membership.Right, at: datetime) -> l
     rows = Membership.objects.valid(at=at).filter(group=group).with_right(right)
     people = User.objects.filter(pk__in=rows.values("user"), is_active=True)
     return list(people.order_by("username"))
+
+
+def _notice(message: Message, person: User, at: datetime) -> Notice:
+    return Notice(
+        recipient=person,
+        topic=message.topic,
+        key=message.key,
+        subject=message.subject,
+        text=message.text,
+        link=message.link,
+        link_label=message.link_label,
+        created_at=at,
+    )

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import socketserver
-import threading
-from collections.abc import Iterator
-from email import message_from_bytes, policy
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from kombu.exceptions import OperationalError
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts import invitations, tasks
 from accounts.approvals import announce
@@ -18,48 +13,7 @@ from accounts.invitations import Wish
 from accounts.models import Group, User
 from lsp_portal.lib import clock, env
 from tests import factories
-
-
-class MailServer(socketserver.ThreadingTCPServer):
-    """Speaks enough of SMTP to take mails; `received` has recipients and content of each."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
-        self.received: list[tuple[list[str], bytes]] = []
-
-
-class Conversation(socketserver.StreamRequestHandler):
-    server: MailServer
-
-    def handle(self) -> None:
-        to: list[str] = []
-        self.wfile.write(b"220 test\r\n")
-        for line in self.rfile:
-            command = line[:4].upper()
-            if command == b"RCPT":
-                to.append(line.decode().partition("<")[2].partition(">")[0])
-            if command == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                self.server.received.append((to, self._content()))
-            self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
-            if command == b"QUIT":
-                return
-
-    def _content(self) -> bytes:
-        lines = iter(self.rfile.readline, b".\r\n")
-        return b"".join(lines)
-
-
-@pytest.fixture
-def mail_server(settings: Settings) -> Iterator[MailServer]:
-    with MailServer() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address[:2]
-        yield server
-        server.shutdown()
+from tests.smtp import MailServer
 
 
 def test_an_invitation_reaches_a_real_server_with_both_texts_and_one_recipient(
@@ -74,9 +28,8 @@ def test_an_invitation_reaches_a_real_server_with_both_texts_and_one_recipient(
     with django_capture_on_commit_callbacks(execute=True):
         wish = Wish("erin@example.org")
         invitations.invite(group=transients, wish=wish, by=alice, at=clock.now())
-    [(to, content)] = mail_server.received
-    mail = message_from_bytes(content, policy=policy.default)
-    assert to == ["erin@example.org"]
+    [mail] = mail_server.mails
+    assert mail_server.recipients == ["erin@example.org"]
     assert mail["To"] == "erin@example.org"
     assert mail["Bcc"] is None
     plain, page = (part.get_content() for part in mail.iter_parts())
