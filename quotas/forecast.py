@@ -32,11 +32,15 @@ class Pace:
     deviation: float
 
     @classmethod
-    def of(cls, days: Sequence[int]) -> Pace | None:
+    def of(cls, days: Sequence[float]) -> Pace | None:
         """The pace of full days, one number for each; None for fewer than seven."""
         if len(days) < FEWEST_DAYS:
             return None
         return cls(fmean(days), stdev(days))
+
+    def with_session(self, cpu_millicores: int) -> Pace:
+        """The pace with one more session that runs without a pause."""
+        return Pace(self.mean + cpu_millicores * DAY_SECONDS, self.deviation)
 
     def used_after(self, days: float, edge: float = 0.0) -> float:
         """What that many days use, at the edge so many band widths above the expectation."""

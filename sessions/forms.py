@@ -49,12 +49,10 @@ class StartForm(PortalForm):
         help_text="Several people use this account; your name is kept with the session.",
     )
 
-    def __init__(
-        self, hub: Hub, options: Mapping[str, Any], preferred: Mapping[str, str] | None = None
-    ) -> None:
-        """`preferred` names a group, image and size, which are chosen where they are open."""
+    def __init__(self, hub: Hub, options: Mapping[str, Any]) -> None:
+        """The last choice is chosen again where it is still open."""
         super().__init__(auto_id=f"id_{hub.name}_%s")
-        preferred = preferred or {}
+        preferred = options["last_choice"] or {}
         self._offer("group", options["groups"], _group_label, preferred.get("group"))
         self._offer("image", options["images"], _image_label, preferred.get("image"))
         self._offer("size", options["sizes"], _size_label, preferred.get("size"))
@@ -76,6 +74,27 @@ class StartForm(PortalForm):
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a group has to say on an image or a size; closed ones say why."""
+
+    name: str
+    title: str
+    words: str
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCosts:
+    """What a start costs one group, and what it cannot have."""
+
+    name: str
+    title: str
+    words: str
+    sizes: list[Cost]
+    images: list[Cost]
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """The start form of a hub, or the reason why there is none; notes stand beside the form.
 
@@ -87,6 +106,7 @@ class Start:
     notes: list[str]
     refusal: str = ""
     is_taken: bool = False
+    costs: tuple[GroupCosts, ...] = ()
 
 
 def start_forms(user: User, *, at: datetime) -> list[Start]:
@@ -105,10 +125,10 @@ def _start(hub: Hub, user: User, at: datetime) -> Start:
         options = launch_options(hub, user_name=name, at=at)
     except LaunchRefused as refusal:
         return Start(hub, None, [], refusal.detail)
-    return _offered(hub, user, options)
+    return _offered(hub, options)
 
 
-def _offered(hub: Hub, user: User, options: Mapping[str, Any]) -> Start:
+def _offered(hub: Hub, options: Mapping[str, Any]) -> Start:
     groups = options["groups"]
     if not groups:
         reason = "You are in no group that could pay for it. Ask the PI of your group to add you."
@@ -117,16 +137,37 @@ def _offered(hub: Hub, user: User, options: Mapping[str, Any]) -> Start:
     if len(closed) == len(groups):
         return Start(hub, None, [], " ".join(dict.fromkeys(closed)))
     notes = [*closed, *([hub.idle_rule] if hub.idle_rule else [])]
-    return Start(hub, StartForm(hub, options, _last_choice(hub, user)), notes)
+    return Start(hub, StartForm(hub, options), notes, costs=_costs(options))
 
 
-def _last_choice(hub: Hub, user: User) -> dict[str, str]:
-    """What the person chose for the newest session at the hub."""
-    mine = Session.objects.filter(user=user, hub=hub).select_related("group")
-    last = mine.newest_first().first()
-    if last is None:
-        return {}
-    return {"group": last.group.name if last.group else "", "image": last.image, "size": last.size}
+def _costs(options: Mapping[str, Any]) -> tuple[GroupCosts, ...]:
+    """Of the groups that may start something."""
+    titles = {
+        kind: {entry["name"]: entry["title"] for entry in options[kind]}
+        for kind in ("images", "sizes")
+    }
+
+    def costs(group: Mapping[str, Any], kind: str) -> list[Cost]:
+        return [_cost(entry, titles[kind][entry["name"]]) for entry in group[kind]]
+
+    return tuple(
+        GroupCosts(
+            name=group["name"],
+            title=group["title"],
+            words=group["outlook"],
+            sizes=costs(group, "sizes"),
+            images=[cost for cost in costs(group, "images") if cost.is_closed],
+        )
+        for group in options["groups"]
+        if group["allowed"]
+    )
+
+
+def _cost(entry: Mapping[str, Any], title: str) -> Cost:
+    is_closed = not entry["allowed"]
+    return Cost(
+        entry["name"], title, entry["why_not"] if is_closed else entry.get("outlook", ""), is_closed
+    )
 
 
 def _there_words(state: Session.State) -> str:

@@ -1,18 +1,22 @@
-"""What a person may start at a hub right now, and why not the rest: the launch options."""
+"""What a person may start at a hub right now, what it costs, and why not the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from quotas.admission import hold
+from quotas.forecast import Pace
 from quotas.vocabulary import core_hours
-from sessions import refusals
-from sessions.catalogue import Choices, Entry, GroupChoice, SizeChoice, choices_at
+from sessions import preview, refusals
+from sessions.catalogue import Choices, Entry, GroupChoice, Person, SizeChoice, choices_at
 from sessions.holds import Standing, standing
 from sessions.launch import check_entry, check_limits, check_open, check_person, fitting
-from sessions.models import Hub
+from sessions.models import Hub, Session
+from sessions.pace import paces
+from sessions.preview import Prospect
 from sessions.refusals import LaunchRefused
 
 
@@ -25,24 +29,29 @@ def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
     if choices is None:
         raise refusals.unknown_user(user_name)
     check_person(choices.person)
+    pace = paces([group.id for group in choices.groups], at=at)
     return {
         "user": user_name,
         "asks_sub_name": choices.person.is_shared,
-        "groups": [_group(hub, choices, group, at) for group in choices.groups],
+        "groups": [_group(hub, choices, group, pace[group.id], at) for group in choices.groups],
         "images": [
             _entry(image, choices)
             | {"description": image.description, "reference": image.reference or None}
             for image in choices.images
         ],
-        "sizes": [_entry(size, choices) | asdict(size.resources) for size in choices.sizes],
+        "sizes": [_size(size, choices) for size in choices.sizes],
         "idle_rule": hub.idle_rule,
+        "last_choice": _last_choice(hub, choices.person),
     }
 
 
-def _group(hub: Hub, choices: Choices, group: GroupChoice, at: datetime) -> dict[str, Any]:
+def _group(
+    hub: Hub, choices: Choices, group: GroupChoice, pace: Pace | None, at: datetime
+) -> dict[str, Any]:
     now = standing(hub, choices.person, group, at=at)
-    refusal = _refusal(hub, choices, group, now)
+    refusal = _refusal(lambda: _check_all(hub, choices, group, now))
     remaining = now.balance.remaining
+    prospect = Prospect(now.balance, pace, at)
     return {
         "name": group.name,
         "title": group.title,
@@ -53,19 +62,59 @@ def _group(hub: Hub, choices: Choices, group: GroupChoice, at: datetime) -> dict
         "code": refusal and refusal.code,
         "fits": [size.name for size in fitting(hub, choices, group, now)],
         **refusals.quota_facts(now.balance),
+        **preview.group_outlook(prospect),
+        "images": [_image_of(choices, image, group) for image in choices.images],
+        "sizes": [_size_of(hub, choices, size, group, now, prospect) for size in choices.sizes],
     }
 
 
-def _refusal(hub: Hub, choices: Choices, group: GroupChoice, now: Standing) -> LaunchRefused | None:
-    """Why the group can start nothing at all: what its cheapest choice would be refused for."""
+def _image_of(choices: Choices, image: Entry, group: GroupChoice) -> dict[str, Any]:
+    """An image as the group has it."""
+    refusal = _refusal(lambda: check_entry("image", image, group, choices.images))
+    return _verdict(image, refusal)
+
+
+def _size_of(
+    hub: Hub,
+    choices: Choices,
+    size: SizeChoice,
+    group: GroupChoice,
+    now: Standing,
+    prospect: Prospect,
+) -> dict[str, Any]:
+    """A size as the group has it, and what it does to the group's outlook."""
+
+    def check() -> None:
+        check_entry("size", size, group, choices.sizes)
+        check_limits(hub, choices, group, size, now)
+
+    outlook = preview.size_outlook(prospect, size.resources.cpu_millicores)
+    return _verdict(size, _refusal(check)) | outlook
+
+
+def _verdict(entry: Entry, refusal: LaunchRefused | None) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "allowed": refusal is None,
+        "code": refusal and refusal.code,
+        "why_not": refusal and refusal.detail,
+    }
+
+
+def _refusal(check: Callable[[], None]) -> LaunchRefused | None:
     try:
-        check_open(hub, group)
-        _check_any("image", choices.images, group)
-        _check_any("size", choices.sizes, group)
-        check_limits(hub, choices, group, _cheapest(hub, choices, group), now)
+        check()
     except LaunchRefused as refusal:
         return refusal
     return None
+
+
+def _check_all(hub: Hub, choices: Choices, group: GroupChoice, now: Standing) -> None:
+    """Refuse a group that can start nothing at all, for what its cheapest choice would be."""
+    check_open(hub, group)
+    _check_any("image", choices.images, group)
+    _check_any("size", choices.sizes, group)
+    check_limits(hub, choices, group, _cheapest(hub, choices, group), now)
 
 
 def _check_any(kind: str, offered: tuple[Entry, ...], group: GroupChoice) -> None:
@@ -82,6 +131,11 @@ def _cheapest(hub: Hub, choices: Choices, group: GroupChoice) -> SizeChoice:
     )
 
 
+def _size(size: SizeChoice, choices: Choices) -> dict[str, Any]:
+    rate = preview.core_hours_per_hour(size.resources.cpu_millicores)
+    return _entry(size, choices) | asdict(size.resources) | {"core_hours_per_hour": rate}
+
+
 def _entry(entry: Entry, choices: Choices) -> dict[str, Any]:
     """`allowed_groups` has those of the person's groups that may use it; None means all."""
     groups = entry.allowed_groups
@@ -92,3 +146,13 @@ def _entry(entry: Entry, choices: Choices) -> dict[str, Any]:
         "default": entry.default,
         "allowed_groups": None if groups is None else names,
     }
+
+
+def _last_choice(hub: Hub, person: Person) -> dict[str, str | None] | None:
+    """What the person chose for the newest session at the hub; None before the first."""
+    mine = Session.objects.filter(user=person.id, hub=hub).select_related("group")
+    last = mine.newest_first().first()
+    if last is None:
+        return None
+    group = last.group.name if last.group else None
+    return {"group": group, "image": last.image or None, "size": last.size or None}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -150,7 +149,7 @@ def quota_exhausted(
     return LaunchRefused(
         "quota_exhausted",
         f"{_balance_words(group, balance, limits)} {_hold_words(size, hold)} {_fit_words(fits)} "
-        f"The count begins anew on {_day(limits.resets_at)}.",
+        f"The count begins anew on {display.long_day(limits.resets_at)}.",
         facts=quota_facts(balance) | {"fits": [fit.name for fit in fits]},
     )
 
@@ -184,7 +183,3 @@ def _fit_words(fits: list[SizeChoice]) -> str:
     if not fits:
         return "No size fits any more."
     return f"What still fits: {', '.join(size.title for size in fits)}."
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y}"

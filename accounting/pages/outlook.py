@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from django import forms
 
@@ -12,10 +12,11 @@ from accounting.usage import Window
 from accounts.models import Group
 from lsp_portal.lib.forms import PortalForm
 from quotas import forecast
-from quotas.forecast import Forecast, Pace, Workshop
+from quotas.forecast import Forecast, Workshop
 from quotas.models import ComputeQuota
 from quotas.vocabulary import millicore_seconds
 from sessions.models import Size
+from sessions.pace import paces
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,10 @@ def with_workshop(group: Group, now: Outlook, plan: Workshop, *, at: datetime) -
 def _forecast(
     group: Group, quota: ComputeQuota, remaining: int, *, at: datetime
 ) -> Forecast | None:
-    pace = Pace.of(_full_days(group, at=at))
+    pace = paces([group.pk], at=at)[group.pk]
     if pace is None:
         return None
     return forecast.forecast(pace, remaining=remaining, at=at, ends_at=quota.period.ends_at)
-
-
-def _full_days(group: Group, *, at: datetime) -> list[int]:
-    """What the group used on each of the last 28 full UTC days, without those before it began."""
-    midnight = datetime.combine(at.astimezone(UTC).date(), time(), UTC)
-    window = Window(midnight - timedelta(days=forecast.DAYS), midnight, at)
-    used = {row.day: row.usage.millicore_seconds for row in usage.by_day(window, group=group)}
-    first = min([*used, group.created_at.astimezone(UTC).date()])
-    return [used.get(day, 0) for day in window.days if day >= first]
 
 
 class WorkshopForm(PortalForm):

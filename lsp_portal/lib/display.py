@@ -119,6 +119,12 @@ def day(value: date | None) -> str | SafeString:
     return format_html('<time datetime="{0}">{0}</time>', value.strftime("%Y-%m-%d"))
 
 
+def long_day(value: date) -> str:
+    """A calendar day in a sentence: `14 March 2026`; of a moment, its UTC day."""
+    at = value.astimezone(UTC) if isinstance(value, datetime) else value
+    return f"{at.day} {at:%B %Y}"
+
+
 def session_tone(state: str) -> Tone:
     """The tone of a session's state for `components/state_badge.html`."""
     return SESSION_TONES.get(state, "none")

@@ -11,6 +11,18 @@ from lsp_hub.options import LaunchOptions, Wish, parse_launch_options
 from tests.hub_plugin.stub_portal import OPTIONS
 
 Compare = Callable[[str, str], None]
+OUTLOOK = {
+    "outlook": "The group has 12.50 core-hours left.",
+    "images": [
+        {"name": "stable", "allowed": True, "why_not": None},
+        {"name": "weekly", "allowed": False, "why_not": "Not open to Transients."},
+    ],
+    "sizes": [
+        {"name": "tiny", "why_not": None, "outlook": "0.5 core-hours per hour."},
+        {"name": "small", "why_not": "Small needs 13.", "outlook": "1 core-hours per hour."},
+    ],
+}
+LOOKS_AHEAD = [OPTIONS["groups"][0] | OUTLOOK, OPTIONS["groups"][1]]
 EVIL = '<script>alert("x")</script>\'&'
 
 
@@ -60,6 +72,10 @@ def test_the_form_of_a_person_whose_groups_are_all_closed_says_why(equals_file: 
     equals_file(options_form(options(groups=closed), last=Wish()), "form-closed.html")
 
 
+def test_the_form_says_what_a_start_costs(equals_file: Compare) -> None:
+    equals_file(options_form(options(groups=LOOKS_AHEAD), last=Wish()), "form-costs.html")
+
+
 def test_a_person_in_no_group_reads_what_to_do() -> None:
     form = options_form(options(groups=[]), last=Wish())
     assert "You are in no group" in form
@@ -87,6 +103,11 @@ def test_everything_that_comes_from_outside_is_escaped() -> None:
         last=Wish(),
         notice=EVIL,
     )
+    verdicts = [{"name": EVIL, "why_not": EVIL}, {"name": "tiny", "outlook": EVIL}]
+    evil_group = groups[0] | {"outlook": EVIL, "sizes": verdicts, "images": verdicts}
+    costs = options_form(options(groups=[evil_group]), last=Wish())
+    assert costs.count("<script") == 1  # the form's own
+    assert EVIL not in costs
     for html in (form, closed_form(EVIL)):
         assert "script" not in Page(html).tags
         assert EVIL not in html
@@ -103,6 +124,13 @@ def test_the_last_choice_comes_back_where_it_is_still_open() -> None:
     assert page.checked("size") == ["tiny"]
     assert page.checked("group") == ["transients"]
     assert page.checked("image") == ["stable"]
+
+
+def test_what_was_chosen_on_another_server_comes_back_where_this_one_has_no_choice() -> None:
+    newest = {"group": "transients", "image": None, "size": "tiny"}
+    anywhere = options(last_choice=newest)
+    assert Page(options_form(anywhere, last=Wish())).checked("size") == ["tiny"]
+    assert Page(options_form(anywhere, last=Wish(size="small"))).checked("size") == ["small"]
 
 
 def test_a_size_for_which_too_little_is_left_is_closed() -> None:

@@ -3,6 +3,7 @@
 Pure functions; everything that is not written here is escaped.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from html import escape
@@ -13,6 +14,7 @@ from lsp_hub.options import (
     Image,
     LaunchOptions,
     Size,
+    Verdict,
     Wish,
     default_of,
 )
@@ -31,6 +33,25 @@ name is kept with the session.</span>
 """
 
 
+# Of all that is said on costs, only what concerns the choice stays; without it everything does.
+NARROW = """<script>
+(() => {
+  const costs = document.getElementById("lsp-costs");
+  const narrow = () => {
+    for (const field of ["group", "size", "image"]) {
+      const chosen = document.querySelector(`input[name="${field}"]:checked`);
+      for (const part of costs.querySelectorAll(`[data-lsp-${field}]`)) {
+        part.hidden = !chosen || part.getAttribute(`data-lsp-${field}`) !== chosen.value;
+      }
+    }
+  };
+  document.addEventListener("change", narrow);
+  narrow();
+})();
+</script>
+"""
+
+
 @dataclass(frozen=True)
 class Choice:
     """One radio button: `note` stands beside it, `why_not` closes it."""
@@ -44,7 +65,7 @@ class Choice:
 def options_form(
     options: LaunchOptions, *, last: Wish, idle_rule: str = "", notice: str = ""
 ) -> str:
-    """The form; `last` is what was chosen before, `notice` a warning above it."""
+    """The form; `last` is what was chosen for this server before, `notice` a warning above it."""
     if not options.open_groups():
         return _nothing_open(options, notice)
     groups = [_group_choice(group) for group in options.groups]
@@ -54,9 +75,25 @@ def options_form(
         (
             _notice(notice),
             SUB_NAME if options.asks_sub_name else "",
-            _fieldset("image", "Image", images, [last.image, default_of(options.images)]),
-            _fieldset("size", "Size", sizes, [last.size, default_of(options.sizes)]),
-            _fieldset("group", "Group that pays", groups, [last.group, default_of(options.groups)]),
+            _fieldset(
+                "image",
+                "Image",
+                images,
+                [*_preferred("image", options, last), default_of(options.images)],
+            ),
+            _fieldset(
+                "size",
+                "Size",
+                sizes,
+                [*_preferred("size", options, last), default_of(options.sizes)],
+            ),
+            _fieldset(
+                "group",
+                "Group that pays",
+                groups,
+                [*_preferred("group", options, last), default_of(options.groups)],
+            ),
+            _costs(options),
             _rule(options.idle_rule or idle_rule),
         )
     )
@@ -112,6 +149,41 @@ def _by_group(payers: frozenset[str], options: LaunchOptions, missing: str) -> t
         return "", ""
     titles = ", ".join(group.title for group in options.groups if group.name in payers)
     return (f"only with {titles}", "") if titles else ("", missing)
+
+
+def _preferred(field: str, options: LaunchOptions, last: Wish) -> list[str | None]:
+    """What comes before the default: the last choice for this server, then that for any."""
+    return [getattr(last, field), getattr(options.last, field)]
+
+
+def _costs(options: LaunchOptions) -> str:
+    """What a start would cost each open group; the script leaves only what is chosen."""
+    groups = [group for group in options.groups if group.allowed and group.outlook]
+    if not groups:
+        return ""
+    parts = "".join(_group_costs(group, options) for group in groups)
+    return f'<div id="lsp-costs" class="mb-4" aria-live="polite">\n{parts}</div>\n{NARROW}'
+
+
+def _group_costs(group: Group, options: LaunchOptions) -> str:
+    titles = {choice.name: choice.title for choice in options.sizes}
+    sizes = [_cost("size", verdict, titles) for verdict in group.sizes]
+    titles = {choice.name: choice.title for choice in options.images}
+    images = [_cost("image", verdict, titles) for verdict in group.images if verdict.why_not]
+    return (
+        f'<div data-lsp-group="{escape(group.name)}">\n'
+        f'<p class="mb-1"><strong>{escape(group.title)}.</strong> {escape(group.outlook)}</p>\n'
+        f'<ul class="mb-2">\n{"".join([*sizes, *images])}</ul>\n</div>\n'
+    )
+
+
+def _cost(field: str, verdict: Verdict, titles: Mapping[str, str]) -> str:
+    words = f"closed. {verdict.why_not}" if verdict.why_not else verdict.outlook
+    title = titles.get(verdict.name, verdict.name)
+    return (
+        f'  <li data-lsp-{field}="{escape(verdict.name)}">'
+        f"<strong>{escape(title)}:</strong> {escape(words)}</li>\n"
+    )
 
 
 def _fieldset(field: str, legend: str, choices: list[Choice], preferred: list[str | None]) -> str:

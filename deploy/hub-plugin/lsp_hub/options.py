@@ -19,11 +19,20 @@ class BadOptionsError(ValueError):
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What the portal says of an image or a size if one group pays; `why_not` closes it."""
+
+    name: str
+    outlook: str
+    why_not: str
+
+
+@dataclass(frozen=True)
 class Group:
     """A group that could pay.
 
     `remaining` is core-hours as decimal text, None without a limit; `fits` are the sizes for
-    which enough is left, None for all.
+    which enough is left, None for all. `outlook` says how long that lasts.
     """
 
     name: str
@@ -33,6 +42,9 @@ class Group:
     allowed: bool
     why_not: str
     fits: frozenset[str] | None
+    outlook: str = ""
+    images: tuple[Verdict, ...] = ()
+    sizes: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,20 +74,6 @@ class Size:
 
 
 @dataclass(frozen=True)
-class LaunchOptions:
-    """The choices of one person; `asks_sub_name`: of an account that several people share."""
-
-    groups: tuple[Group, ...]
-    images: tuple[Image, ...]
-    sizes: tuple[Size, ...]
-    idle_rule: str
-    asks_sub_name: bool = False
-
-    def open_groups(self) -> frozenset[str]:
-        return frozenset(group.name for group in self.groups if group.allowed)
-
-
-@dataclass(frozen=True)
 class Wish:
     """What was asked for; None where the person left the choice to the portal.
 
@@ -98,6 +96,24 @@ class Wish:
         return self.chosen() | ({"sub_name": self.sub_name} if self.sub_name else {})
 
 
+@dataclass(frozen=True)
+class LaunchOptions:
+    """The choices of one person; `asks_sub_name`: of an account that several people share.
+
+    `last` is the person's newest choice at the hub, on whichever server.
+    """
+
+    groups: tuple[Group, ...]
+    images: tuple[Image, ...]
+    sizes: tuple[Size, ...]
+    idle_rule: str
+    asks_sub_name: bool = False
+    last: Wish = Wish()
+
+    def open_groups(self) -> frozenset[str]:
+        return frozenset(group.name for group in self.groups if group.allowed)
+
+
 def parse_launch_options(content: Mapping[str, Any]) -> LaunchOptions:
     """The portal's answer. Raises ValueError when it is not what the contract says."""
     try:
@@ -107,6 +123,7 @@ def parse_launch_options(content: Mapping[str, Any]) -> LaunchOptions:
             sizes=_each(content["sizes"], _size),
             idle_rule=_text(content.get("idle_rule")),
             asks_sub_name=bool(content.get("asks_sub_name")),
+            last=_last(content.get("last_choice")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"launch options without {error}") from error
@@ -200,7 +217,18 @@ def _group(item: Mapping[str, Any]) -> Group:
         allowed=bool(item.get("allowed", True)),
         why_not=_text(item.get("why_not")),
         fits=_names(item.get("fits")),
+        outlook=_text(item.get("outlook")),
+        images=_each(item.get("images") or (), _verdict),
+        sizes=_each(item.get("sizes") or (), _verdict),
     )
+
+
+def _verdict(item: Mapping[str, Any]) -> Verdict:
+    return Verdict(str(item["name"]), _text(item.get("outlook")), _text(item.get("why_not")))
+
+
+def _last(choice: Mapping[str, Any] | None) -> Wish:
+    return Wish(**{name: _text((choice or {}).get(name)) or None for name in FIELDS})
 
 
 def _image(item: Mapping[str, Any]) -> Image:

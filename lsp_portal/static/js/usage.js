@@ -12,6 +12,21 @@
     }
   });
 
+  // <div data-costs-of="id_demo_">: what is said of every group and size, narrowed to the choice.
+  const narrow = () => {
+    for (const costs of document.querySelectorAll("[data-costs-of]")) {
+      for (const kind of ["group", "size", "image"]) {
+        const chosen = document.getElementById(`${costs.dataset.costsOf}${kind}`).value;
+        for (const part of costs.querySelectorAll(`[data-cost-${kind}]`)) {
+          part.hidden = part.getAttribute(`data-cost-${kind}`) !== chosen;
+        }
+      }
+    }
+  };
+  document.addEventListener("change", narrow);
+  document.addEventListener("htmx:afterSwap", narrow);
+  narrow();
+
   // The dates of a period follow from it: leave them out of the address.
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-period]")) {

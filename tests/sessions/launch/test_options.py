@@ -12,6 +12,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounting.pages.outlook import outlook
 from accounts.models import Group, Membership
 from quotas.models import AllocationPeriod, ComputeQuota
 from sessions import launch
@@ -140,6 +141,78 @@ def test_somebody_who_waits_for_approval_is_told_so(platform: Platform) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "not_registered")
 
 
+def test_a_group_says_its_pace_and_when_its_quota_runs_out(platform: Platform) -> None:
+    """Twelve full days at 24 core-hours a day, and 8 today: 40 more last 40 hours, to 3 May."""
+    began = NOW - 12 * 24 * HOUR - 8 * HOUR
+    platform.running(ready_at=began, requested_at=began)
+    Group.objects.update(created_at=began)
+    platform.quota("336")
+    entry = group(platform)
+    assert entry["pace_core_hours_per_day"] == "24.000000"
+    assert entry["forecast"] == {
+        "runs_out_on": "2026-05-03",
+        "earliest_on": "2026-05-03",
+        "latest_on": "2026-05-03",
+        "period_ends_on": "2027-01-01",
+        "expires_core_hours": "0.000000",
+    }
+    assert entry["outlook"] == (
+        "The group has 40.00 core-hours left, 1.00 of them held by pending and running sessions. "
+        "At its present pace, about 24 core-hours a day, it runs out on 3 May 2026."
+    )
+    tiny = entry["sizes"][0]
+    assert (tiny["runs_for_hours"], tiny["runs_out_on"]) == ("80", "2026-05-02")
+    assert tiny["outlook"] == (
+        "0.5 core-hours per hour. If it runs without a pause, at the group's present pace, the "
+        "group runs out on 2 May 2026. Alone, it could run for 3 days on what is left."
+    )
+
+
+def test_the_launch_names_the_date_of_the_groups_page(platform: Platform) -> None:
+    began = NOW - 9 * 24 * HOUR
+    platform.running(ready_at=began, requested_at=began)
+    Group.objects.update(created_at=began)
+    platform.quota("1234.5")
+    found = outlook(platform.transients, at=NOW)
+    assert found is not None
+    assert found.forecast is not None
+    assert found.forecast.runs_out is not None
+    said = group(platform)["forecast"]["runs_out_on"]
+    assert said == found.forecast.runs_out.date().isoformat()
+
+
+def test_a_size_that_does_not_fit_says_why_by_group(platform: Platform) -> None:
+    platform.quota("1.5")
+    sizes = {size["name"]: size for size in group(platform)["sizes"]}
+    assert [name for name in sizes if sizes[name]["allowed"]] == group(platform)["fits"]
+    assert sizes["medium"]["code"] == "quota_exhausted"
+    assert "What still fits: Tiny, Small." in sizes["medium"]["why_not"]
+    assert all(size["allowed"] for size in group(platform, "galaxies")["sizes"])
+
+
+def test_an_image_that_is_closed_to_a_group_says_so(platform: Platform) -> None:
+    Image.objects.get().allowed_groups.set([platform.galaxies])
+    [image] = group(platform)["images"]
+    assert (image["allowed"], image["code"]) == (False, "image_not_allowed")
+    assert group(platform, "galaxies")["images"][0]["allowed"]
+
+
+def test_a_quota_that_only_counts_says_so_once_it_is_used_up(platform: Platform) -> None:
+    platform.running()
+    platform.quota("1.5", mode="nominal")
+    assert "use is counted, nothing is refused" in group(platform)["outlook"]
+    platform.quota("1.5", mode="soft")
+    assert group(platform)["outlook"] == "The group's quota is used up until 1 January 2027."
+
+
+def test_the_last_choice_comes_back(platform: Platform) -> None:
+    assert options(platform)["last_choice"] is None
+    launch.grant(platform.hub, platform.ask(group="galaxies", size="tiny"), at=NOW)
+    assert options(platform)["last_choice"] == {
+        "group": "galaxies", "image": "base", "size": "tiny",
+    }  # fmt: skip
+
+
 def test_images_and_sizes_cost_no_further_queries_and_a_group_costs_one(
     platform: Platform,
 ) -> None:
@@ -155,4 +228,4 @@ def test_images_and_sizes_cost_no_further_queries_and_a_group_costs_one(
         platform.hub.sizes.create(
             name=f"size-{number}", title="Size", cpu_millicores=1, memory_mib=1
         )
-    assert queries() == before == 3
+    assert queries() == before == 5
