@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from accounts.models import Group, User
 from sessions.models import Hub
 
 COUNT = int(os.environ.get("BENCH_SESSIONS", "200000"))
@@ -19,16 +20,6 @@ SECONDS = 3 * 365 * 86400  # from 2024-01-01 on
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 TABLES = ("accounts_user", "accounts_group", "hub_sessions_session", "hub_sessions_charge")
 
-PEOPLE = """
-INSERT INTO accounts_user (username, password, is_superuser, is_staff, is_active, first_name,
-    last_name, email, date_joined)
-SELECT 'person-' || n, '', false, false, true, '', '', '', now()
-FROM generate_series(1, %(people)s) AS n
-"""
-GROUPS = """
-INSERT INTO accounts_group (name, title, created_at)
-SELECT 'group-' || n, 'Group ' || n, now() FROM generate_series(1, %(groups)s) AS n
-"""
 # Ordered by start, as they would have come.
 SESSIONS = """
 INSERT INTO hub_sessions_session (hub_id, key, user_name, server, seat, user_id, group_id,
@@ -64,10 +55,12 @@ def fill(*, sessions: int = COUNT, groups: int = 1000, people: int = 10_000) -> 
     """So many finished sessions over three years, and a charge for each."""
     hub = Hub.objects.create(name="bench", title="Bench")
     sizes = {"sessions": sessions, "groups": groups, "people": people, "seconds": SECONDS}
+    User.objects.bulk_create(User(username=f"person-{n}") for n in range(1, people + 1))
+    Group.objects.bulk_create(
+        Group(name=f"group-{n}", title=f"Group {n}") for n in range(1, groups + 1)
+    )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")
-        cursor.execute(PEOPLE, sizes)
-        cursor.execute(GROUPS, sizes)
         sizes["first_user"] = _first(cursor, "accounts_user", "username LIKE 'person-%'")
         sizes["first_group"] = _first(cursor, "accounts_group", "name LIKE 'group-%'")
         # The keys are right by construction; checking millions of them would take minutes.
