@@ -220,14 +220,16 @@ def _group_live(request: HttpRequest, name: str) -> dict[str, Any]:
     listed = _listed(request, Session.objects.filter(group=found), choice)
     running = group_pages.running(found, at=choice.window.at)
     seen = _mark(choice, listed.rows, running)
-    return {"group": found, "choice": choice, "listed": listed, "seen": seen}
+    members = request.GET.get("members", "")
+    return {"group": found, "choice": choice, "listed": listed, "seen": seen, "members": members}
 
 
 def _group_all(live: dict[str, Any]) -> dict[str, Any]:
     choice = live["choice"]
     group, window = live["group"], choice.window
+    board = group_pages.dashboard(group, window, choice.period, members=live["members"])
     return live | {
-        "board": group_pages.dashboard(group, window, choice.period),
+        "board": board,
         "outlook": outlook.outlook(group, at=window.at),
     }
 

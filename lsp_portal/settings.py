@@ -148,6 +148,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         "TEST": {"NAME": f"test_lsp_portal_{env.text('TEST_DATABASE_SUFFIX', 'main')}"},
     }
 }
+# Compiling a statement takes longer than any that a page asks.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Signing in: people come from an identity provider, and hubs sign them in through the portal

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.paginator import Page, Paginator
+
 from accounting import charts, usage
 from accounting.usage import DayUserUsage, Named, Window
 from accounts.models import Group, Membership
@@ -17,6 +19,7 @@ from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
 from quotas.vocabulary import Usage, core_hours, millicore_seconds
 from sessions.models import Session, StorageSample
 
+MEMBER_ROWS = 50
 MEMBER_COLUMNS = ("user", "name", "role", "core_hours", "percent")
 DAY_COLUMNS = ("day", "user", "name", "core_hours")
 
@@ -47,7 +50,7 @@ class Dashboard:
     """Everything on a group's page but its sessions; all sums come from one reading."""
 
     total: Usage
-    members: list[MemberRow]
+    members: Page[MemberRow]
     leaders: list[str]
     figure: dict[str, Any]
     compute: QuotaBar | None
@@ -58,8 +61,10 @@ class Dashboard:
     is_closed: bool
 
 
-def dashboard(group: Group, window: Window, period: AllocationPeriod | None) -> Dashboard:
-    """The group in the window; quotas where the window is an allocation period."""
+def dashboard(
+    group: Group, window: Window, period: AllocationPeriod | None, *, members: str = ""
+) -> Dashboard:
+    """The group in the window, with that page of members; quotas where it is a period."""
     days = usage.by_day_and_user(window, group=group)
     used = _by_person(days)
     total = sum((amount for _, amount in used.values()), Usage())
@@ -69,7 +74,7 @@ def dashboard(group: Group, window: Window, period: AllocationPeriod | None) -> 
     samples = list(StorageSample.objects.filter(group=group).newest())
     return Dashboard(
         total=total,
-        members=_members(valid, used, total),
+        members=Paginator(_members(valid, used, total), MEMBER_ROWS).get_page(members),
         leaders=_leaders(valid),
         figure=charts.core_hours_per_day(_days(window), days, ranks=_ranks(ever)),
         compute=_compute_bar(group, quota, total, at=window.at),

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Group, Membership, User
 from tests import factories
-from tests.accounting.visits import text
+from tests.accounting.visits import HOUR, NOW, records, rows, text
 
 PAGE = "/groups/transients/"
 
@@ -67,3 +67,20 @@ def test_the_number_of_queries_does_not_grow_with_the_parts(alice: User, transie
         text(alice, PAGE)
 
     assert len(many) == len(few)
+
+
+def test_members_come_in_pages_and_the_total_is_that_of_all(alice: User, transients: Group) -> None:
+    hub = factories.hub()
+    for number in range(60):
+        person = factories.user(f"person-{number:02}")
+        factories.membership(person, transients)
+        factories.charged_session(hub, person, transients, ready_at=NOW - HOUR, ended_at=NOW)
+
+    first, second = (rows(alice, PAGE, "members", members=str(n)) for n in (1, 2))
+
+    assert (len(first), len(second)) == (50 + 1, 11 + 1)  # and the line of the total
+    assert first[-1] == second[-1]
+    names = {cells[0] for cells in first[:-1] + second[:-1]}
+    assert len(names) == 61
+    assert rows(alice, PAGE, "members", members="nonsense") == first
+    assert len(records(alice, f"{PAGE}members.csv")) == 61
