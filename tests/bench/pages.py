@@ -79,7 +79,6 @@ def _lead_and_allocate() -> None:
 
 def _slowest(who: str, person: User, paths: tuple[str, ...]) -> Line:
     times = {path: _median(person, path) for path in paths}
-        print(f"{t:8.1f} {p}")
     path = max(times, key=lambda path: times[path])
     return Line(
         f"slowest page of {who}", times[path], 300, 100, less=True, unit="ms",
