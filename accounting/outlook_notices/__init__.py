@@ -1,0 +1,1 @@
+"""What PIs and managers are told of the days to come: forecasts, and periods that end."""
