@@ -22,6 +22,8 @@ from accounts.models import (
     Identity,
     Invitation,
     Membership,
+    NoticeHours,
+    NoticeWay,
     Policy,
     User,
 )
@@ -83,6 +85,14 @@ def watch_people_and_groups() -> None:
     watch(
         Policy, "version", "text", "effective_at",
         about=lambda policy: f"the policy {policy.version}",
+    )  # fmt: skip
+    watch(
+        NoticeWay, "user", "topic", "way",
+        about=lambda row: f"how {row.user.username} is told of {row.get_topic_display()}",
+    )  # fmt: skip
+    watch(
+        NoticeHours, "user", "quiet_from", "quiet_until", "digest_hour",
+        about=lambda row: f"when mails reach {row.user.username}",
     )  # fmt: skip
     watch(
         ApiToken, "name", "user", "scopes", "expires_at", "revoked_at",

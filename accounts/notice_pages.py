@@ -13,10 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import signed_in
+from accounts.access import signed_in, staff
 from accounts.models import Notice, Topic, User, Way
 from accounts.notices.hours import Quiet
 from accounts.notices.preferences import CHOOSABLE, Preferences, choose, mute, preferences_of
+from accounts.notices.previewing import expected, pending
 from accounts.notices.unsubscribing import wish
 from lsp_portal.lib import clock
 from lsp_portal.lib.forms import PortalForm
@@ -109,6 +110,16 @@ def preferences(request: HttpRequest) -> HttpResponseBase:
     choose(user, ways=form.ways, quiet=form.quiet, digest_hour=hour, at=clock.now())
     messages.success(request, "Saved. Mails that wait to be sent follow it, too.")
     return redirect("notice_settings")
+
+
+@never_cache
+@require_safe
+@staff
+def preview(request: HttpRequest) -> HttpResponseBase:
+    """For administrators: what is going to be sent, when and to whom."""
+    page = BoundedPaginator(pending(), PER_PAGE).get_page(request.GET.get("page"))
+    rows = expected(list(page), at=clock.now())
+    return render(request, "accounts/notices_preview.html", {"page": page, "rows": rows})
 
 
 @csrf_exempt  # the mail program of somebody who is not signed in posts here (RFC 8058)

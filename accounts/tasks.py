@@ -9,7 +9,8 @@ from celery import shared_task
 from accounts import mails
 from accounts.api.idempotency import forget_answers
 from accounts.claims.sync import sync_everybody
-from accounts.notices import tasks as notices  # noqa: F401 - the worker finds its tasks here
+from accounts.notices import confirmations, endings
+from accounts.notices import tasks as _notices  # noqa: F401 - the worker finds its tasks here
 from lsp_portal.lib import clock
 from lsp_portal.lib.acting import acting_for
 
@@ -43,3 +44,15 @@ def sync_memberships() -> dict[str, int]:
 def forget_kept_answers() -> int:
     """Remove the answers of writes that nobody repeats any more; their number."""
     return forget_answers(at=clock.now())
+
+
+@shared_task
+def announce_endings() -> int:
+    """Tell of memberships that end soon; how many do."""
+    return endings.announce_endings(at=clock.now())
+
+
+@shared_task
+def announce_questions() -> int:
+    """Tell people that they were asked to confirm their affiliation; how many were."""
+    return confirmations.announce_questions(at=clock.now())

@@ -29,6 +29,7 @@ urlpatterns = [
     path("account/notices/", notice_pages.notices, name="notices"),
     path("account/notices/read", notice_pages.read, name="read_notices"),
     path("account/notices/settings/", notice_pages.preferences, name="notice_settings"),
+    path("notices/preview/", notice_pages.preview, name="notices_preview"),
     path("notices/unsubscribe/<str:token>/", notice_pages.unsubscribe, name="unsubscribe"),
     path("account/identities/", account_pages.identities, name="identities"),
     path("account/identities/prove", account_pages.prove, name="prove_identity"),

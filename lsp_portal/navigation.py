@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Exists, Subquery, Value
+from django.db.models import Count, Exists, QuerySet, Subquery, Value
 from django.urls import reverse
 
 from accounts.approvals import queue
-from accounts.models import Group, User
+from accounts.models import Group, Notice, User
 from accounts.policies import unaccepted_by
 
 
@@ -41,6 +42,7 @@ class Standing:
     audiences: frozenset[Audience]
     waiting: int = 0  # people about whom an administrator has to decide
     needs_policy: bool = False
+    unread: int = 0  # notices
 
 
 # Title, URL name, who sees it. The home page comes first and is current only at its own address.
@@ -58,13 +60,13 @@ def standing(user: User | AnonymousUser, *, at: datetime) -> Standing:
     """How the visitor stands at that moment; asks the database once for somebody signed in."""
     if not isinstance(user, User):
         return Standing(frozenset({Audience.ANYBODY}))
-    leads, needs_policy, waiting = _facts(user, at)
+    leads, needs_policy, waiting, unread = _facts(user, at)
     found = {Audience.ANYBODY, Audience.SIGNED_IN}
     if user.is_staff:
         found.add(Audience.STAFF)
     if leads:
         found.add(Audience.PI)
-    return Standing(frozenset(found), waiting or 0, needs_policy)
+    return Standing(frozenset(found), waiting or 0, needs_policy, unread or 0)
 
 
 def audiences(user: User | AnonymousUser, *, at: datetime) -> frozenset[Audience]:
@@ -87,16 +89,21 @@ def entries_for(seen: Standing, path: str) -> list[Entry]:
     ]
 
 
-def _facts(user: User, at: datetime) -> tuple[bool, bool, int | None]:
-    """Whether the person leads a group, has a policy to accept, and how many people wait."""
-    together = queue().order_by().annotate(one=Value(1)).values("one")
-    waiting = Subquery(together.annotate(number=Count("pk")).values("number"))
+def _facts(user: User, at: datetime) -> tuple[bool, bool, int | None, int | None]:
+    """Whether the person leads a group and has a policy to accept; people that wait, notices."""
     facts = User.objects.filter(pk=user.pk).values_list(
         Exists(Group.objects.led_by(user, at=at)),
         Exists(unaccepted_by(user, at=at)),
-        waiting if user.is_staff else Value(0),
+        _number(queue()) if user.is_staff else Value(0),
+        _number(Notice.objects.filter(recipient=user).unread()),
     )
-    return facts.first() or (False, False, 0)
+    return facts.first() or (False, False, 0, 0)
+
+
+def _number(rows: QuerySet[Any]) -> Subquery:
+    """How many rows there are, as a part of a question; NULL for none."""
+    together = rows.order_by().annotate(one=Value(1)).values("one")
+    return Subquery(together.annotate(number=Count("pk")).values("number"))
 
 
 def _is_current(address: str, path: str) -> bool:

@@ -332,6 +332,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "accounts.tasks.sync_memberships",
         "schedule": crontab(hour=3, minute=17),
     },
+    "announce-endings": {
+        "task": "accounts.tasks.announce_endings",
+        "schedule": crontab(hour=5, minute=7),
+    },
+    "announce-questions": {
+        "task": "accounts.tasks.announce_questions",
+        "schedule": crontab(hour=5, minute=12),
+    },
     "send-notices": {"task": "accounts.notices.tasks.send_notices", "schedule": 60.0},
     "forget-kept-answers": {"task": "accounts.tasks.forget_kept_answers", "schedule": 3600.0},
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},

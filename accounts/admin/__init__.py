@@ -3,6 +3,7 @@
 from accounts.admin.changes import ChangeAdmin
 from accounts.admin.claims import ClaimRuleAdmin, HeldSyncAdmin
 from accounts.admin.groups import GroupAdmin, MembershipAdmin
+from accounts.admin.notices import DigestAdmin, NoticeAdmin
 from accounts.admin.people import IdentityAdmin, NameAdmin, PersonAdmin
 from accounts.admin.registration import (
     InvitationAdmin,
@@ -18,12 +19,14 @@ __all__ = [
     "ApplicationAdmin",
     "ChangeAdmin",
     "ClaimRuleAdmin",
+    "DigestAdmin",
     "GroupAdmin",
     "HeldSyncAdmin",
     "IdentityAdmin",
     "InvitationAdmin",
     "MembershipAdmin",
     "NameAdmin",
+    "NoticeAdmin",
     "PersonAdmin",
     "PolicyAcceptanceAdmin",
     "PolicyAdmin",

@@ -9,7 +9,10 @@ from datetime import datetime
 from accounts.models import Group, Membership, Notice, Topic, User
 from accounts.notices.preferences import plan, preferences_of
 from accounts.notices.tasks import send_notices
+from lsp_portal.lib.plain_text import plain_text
 from lsp_portal.lib.queue import after_commit
+
+SUBJECT_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def _notice(message: Message, person: User, at: datetime) -> Notice:
         recipient=person,
         topic=message.topic,
         key=message.key,
-        subject=message.subject,
+        subject=plain_text(message.subject)[:SUBJECT_LENGTH],
         text=message.text,
         link=message.link,
         link_label=message.link_label,

@@ -23,7 +23,6 @@ CLAIM = timedelta(minutes=5)  # longer than any conversation whose steps time ou
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 MOST_ATTEMPTS = 16  # with the pauses between them nearly two days
 CANDIDATES = 50  # of which one is claimed; workers at the same time take others
-
 Mail = Notice | Digest
 
 
@@ -63,10 +62,10 @@ def _deliver(mail: Mail, connection: BaseEmailBackend, at: datetime) -> bool:
     if mail.attempts > MOST_ATTEMPTS:
         _settle(mail, MailState.FAILED, error=mail.error or "No attempt came to an end.")
         return True
-    barrier = _barrier(mail, at)
-    letter = None if barrier else _written(mail, connection)
+    reason = barrier(mail, at)
+    letter = None if reason else _written(mail, connection)
     if letter is None:
-        _settle(mail, barrier or MailState.MUTED)
+        _settle(mail, reason or MailState.MUTED)
         return True
     return _send(mail, letter, connection, at)
 
@@ -109,7 +108,7 @@ def _settle(
         mail.notices.filter(state=MailState.WAITING).update(**found)
 
 
-def _barrier(mail: Mail, at: datetime) -> MailState | None:
+def barrier(mail: Mail, at: datetime) -> MailState | None:
     """Why the person gets no mail at all."""
     person = mail.recipient
     if not person.is_active or person.has_ended(at=at):

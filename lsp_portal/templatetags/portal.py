@@ -78,10 +78,11 @@ def icon(name: str) -> SafeString:
 
 @dataclass(frozen=True)
 class Header:
-    """The pages that are offered to a visitor, and whether a policy waits to be accepted."""
+    """The pages that are offered to a visitor, and what waits to be read."""
 
     entries: list[navigation.Entry]
     needs_policy: bool
+    unread: int = 0
 
 
 @register.simple_tag(takes_context=True)
@@ -94,4 +95,4 @@ def page_header(context: dict[str, Any]) -> Header:
     standing = navigation.standing(user, at=clock.now())
     is_there = request.path == reverse("policy")
     entries = navigation.entries_for(standing, request.path)
-    return Header(entries, standing.needs_policy and not is_there)
+    return Header(entries, standing.needs_policy and not is_there, standing.unread)

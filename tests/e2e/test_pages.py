@@ -13,7 +13,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import User
+from accounts.models import Notice, User
 from lsp_portal.lib import clock
 from quotas.models import AllocationPeriod
 from sessions.models import Charge, Session, StaleDay
@@ -43,8 +43,10 @@ PAGES: dict[str, list[str]] = {
         "/account/tokens/",
         "/account/git/",
         "/account/policy/",
+        "/account/notices/",
+        "/account/notices/settings/",
     ],
-    "dora": ["/overview/", "/registrations/", "/people/import/"],
+    "dora": ["/overview/", "/registrations/", "/people/import/", "/notices/preview/"],
 }
 
 
@@ -87,6 +89,11 @@ def stage(live_server: LiveServer) -> Stage:
     running = factories.charged_session(
         cast.hub, cast.bob, cast.transients, ready_at=begin, ended_at=None
     )
+    for topic in ("quota", "session"):
+        Notice.objects.create(
+            recipient=cast.alice, topic=topic, key=topic, subject="News " * 9, text="It is so.",
+            link="/groups/transients/", due_at=now + timedelta(days=1),
+        )  # fmt: skip
     return Stage(cast, live_server.url, running, period)
 
 

@@ -25,12 +25,14 @@ from accounts.models import (
     ApiToken,
     Change,
     ClaimRule,
+    Digest,
     Group,
     HeldSync,
     Identity,
     Invitation,
     Membership,
     Name,
+    Notice,
     Policy,
     PolicyAcceptance,
     Registration,
@@ -190,6 +192,10 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
         user=factories.user(), policy=_policy(n)
     ),
     Name: lambda n: factories.user(),
+    Notice: lambda n: Notice.objects.create(
+        recipient=factories.user(), topic="quota", key=f"quota:{n}", subject="80 %", text="Used."
+    ),
+    Digest: lambda n: Digest.objects.create(recipient=factories.user(), day=LONG_AGO.date()),
     AllocationPeriod: _period,
     ComputeQuota: lambda n: factories.quota(factories.group(), _period(n), "5"),
     Award: lambda n: Award.objects.create(period=_period(n), source="IRIS", core_hours=1),
