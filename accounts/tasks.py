@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from accounts import mails
 from accounts.api.idempotency import forget_answers
 from accounts.claims.sync import sync_everybody
-from accounts.notices import confirmations, endings
+from accounts.notices import confirmations, endings, lost_mails
 from accounts.notices import tasks as _notices  # noqa: F401 - the worker finds its tasks here
 from lsp_portal.lib import clock
 from lsp_portal.lib.acting import acting_for
 
 
-@shared_task(autoretry_for=(OSError,), retry_backoff=True, max_retries=8)
+class MailTask(Task[..., int]):
+    """Tries again for some minutes; then `lost` tells who can do something about it."""
+
+    autoretry_for = (OSError,)
+    retry_backoff = True
+    max_retries = 8
+    lost: Callable[..., None]
+
+    def on_failure(self, exc: Any, task_id: Any, args: Any, kwargs: Any, einfo: Any) -> None:
+        type(self).lost(args[0], error=exc, at=clock.now())
+
+
+@shared_task(base=MailTask, lost=lost_mails.tell_of_waiting)
 def mail_waiting(number: int) -> int:
     """Tell the administrators that somebody waits for approval."""
     return mails.send_waiting(number)
 
 
-@shared_task(autoretry_for=(OSError,), retry_backoff=True, max_retries=8)
+@shared_task(base=MailTask, lost=lost_mails.tell_of_decision)
 def mail_decision(number: int) -> int:
     """Tell somebody what was decided about the registration."""
     return mails.send_decision(number)
 
 
-@shared_task(autoretry_for=(OSError,), retry_backoff=True, max_retries=8)
+@shared_task(base=MailTask, lost=lost_mails.tell_of_invitation)
 def mail_invitation(number: int, path: str) -> int:
     """Send an invitation with its link."""
     return mails.send_invitation(number, path)

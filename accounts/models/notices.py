@@ -24,6 +24,7 @@ class Topic(models.TextChoices):
     PERIOD = "period", "allocation periods that end"
     AFFILIATION = "affiliation", "affiliations to confirm"
     SESSION = "session", "own sessions that are going to be stopped"
+    MAIL = "mail", "mails that could not be sent"
 
 
 class Way(models.TextChoices):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.models import Group, Membership, Notice, Topic, User
+from accounts.models import Group, MailState, Membership, Notice, Topic, User
 from accounts.notices.preferences import plan, preferences_of
 from accounts.notices.tasks import send_notices
 from lsp_portal.lib.plain_text import plain_text
@@ -36,7 +36,8 @@ def announce(message: Message, *, to: Iterable[User], at: datetime) -> None:
     preferences = preferences_of(people)
     rows = [plan(_notice(message, one, at), preferences[one.pk], at=at) for one in people]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
-    after_commit(send_notices)
+    if any(row.state == MailState.WAITING and row.due_at <= at for row in rows):
+        after_commit(send_notices)
 
 
 def responsible_for(group: Group, *, right: Membership.Right, at: datetime) -> list[User]:

@@ -80,7 +80,10 @@ def _send(
         is_final = all(code >= 500 for code, _ in error.recipients.values())
         _note_fault(mail, error, at, is_final=is_final)
         return True
-    except (OSError, ValueError) as error:  # the server, or a header that no mail may have
+    except ValueError as error:  # an address that no mail can have
+        _note_fault(mail, error, at, is_final=True)
+        return True
+    except OSError as error:
         _note_fault(mail, error, at, is_final=False)
         return False
     _settle(mail, MailState.SENT, sent_at=at)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
+from accounts.letters import moment
 from accounts.models import Membership, Topic
 from accounts.notices.announcing import Message, announce, responsible_for
 
@@ -45,7 +44,7 @@ def ending(*, at: datetime, within: timedelta) -> QuerySet[Membership]:
 def _announce(row: Membership, end: datetime, at: datetime) -> None:
     days = next(days for days in THRESHOLDS if end <= at + timedelta(days=days))
     key = f"membership:{row.pk}:{end:%Y%m%dT%H%M%SZ}:{days}"
-    when = _moment(end)
+    when = moment(end)
     leaders = responsible_for(row.group, right=Membership.Right.MEMBERS, at=at)
     others = [leader for leader in leaders if leader.pk != row.user_id]
     announce(_to_member(row, key, when), to=[row.user], at=at)
@@ -78,9 +77,3 @@ def _to_leaders(row: Membership, key: str, when: str) -> Message:
         link=reverse("group_membership", args=(row.group.name, row.pk)),
         link_label="Look at the membership",
     )
-
-
-def _moment(at: datetime) -> str:
-    """In words, in the site's time zone."""
-    local = at.astimezone(ZoneInfo(settings.SITE_TIME_ZONE))
-    return f"{local.day} {local:%B %Y, %H:%M %Z}"

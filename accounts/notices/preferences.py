@@ -22,9 +22,11 @@ DEFAULTS = {
     Topic.PERIOD: Way.DIGEST,
     Topic.AFFILIATION: Way.AT_ONCE,
     Topic.SESSION: Way.AT_ONCE,
+    Topic.MAIL: Way.PAGES,
 }
-CHOOSABLE = tuple(topic for topic in Topic if topic is not Topic.SESSION)
-"""A session that is going to be stopped cannot wait: work would be lost."""
+FIXED = (Topic.SESSION, Topic.MAIL)
+"""A session that is going to be stopped cannot wait, and a mail about lost mails would be lost."""
+CHOOSABLE = tuple(topic for topic in Topic if topic not in FIXED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
-from accounts.letters import address, letter
+from accounts.letters import address, letter, moment
 from accounts.models import Digest, Notice, Topic, User
 from accounts.notices.preferences import CHOOSABLE
 from accounts.notices.unsubscribing import link
@@ -26,6 +26,7 @@ class Entry:
     text: str
     link: str
     link_label: str
+    written: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def _mail(
 
 def _entry(notice: Notice) -> Entry:
     where = settings.PORTAL_URL + notice.link if notice.link else address("notices")
-    return Entry(notice.subject, notice.text, where, notice.link_label or "See it on the portal")
+    label = notice.link_label or "See it on the portal"
+    return Entry(notice.subject, notice.text, where, label, moment(notice.created_at))
 
 
 def _unsubscribing(user: User, topics: Sequence[Topic]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from kombu.exceptions import OperationalError
@@ -10,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from accounts import invitations, tasks
 from accounts.approvals import announce
 from accounts.invitations import Wish
-from accounts.models import Group, User
+from accounts.models import Group, Notice, Registration, User
 from lsp_portal.lib import clock, env
 from tests import factories
 from tests.smtp import MailServer
@@ -53,6 +55,44 @@ def test_a_broker_that_is_down_breaks_nothing(
     with django_capture_on_commit_callbacks(execute=True):
         announce(alice)
     assert "a task was not sent" in caplog.text
+
+
+def try_for_the_last_time(task: Any, *arguments: object) -> None:
+    task.apply(arguments, retries=task.max_retries, throw=False)
+
+
+def test_who_invited_and_administrators_learn_of_an_invitation_that_nobody_takes(
+    mail_server: MailServer, alice: User, bob: User, dora: User, transients: Group
+) -> None:
+    mail_server.answers["RCPT"] = "550 no such box"
+    row = factories.invitation(transients, alice, email="erin@example.org")
+    try_for_the_last_time(tasks.mail_invitation, row.pk, "/invitations/secret/")
+    found = Notice.objects.filter(recipient__in=[alice, bob, dora])
+    assert {notice.recipient for notice in found} == {alice, dora}
+    notice = found[0]
+    assert notice.subject == "A mail was not sent: the invitation of erin@example.org to Transients"
+    assert "no such box" in notice.text
+    assert notice.link == "/groups/transients/invitations/"
+    assert "secret" not in notice.text + notice.key + notice.link
+    assert notice.state == "muted"
+
+
+def test_administrators_learn_of_a_decision_that_was_not_mailed(
+    mail_server: MailServer, dora: User
+) -> None:
+    mail_server.answers["MAIL"] = "451 not now"
+    erin = factories.user("erin")
+    row = Registration.objects.create(user=erin, decision="approved", evidence={})
+    try_for_the_last_time(tasks.mail_decision, row.pk)
+    User.objects.filter(pk=erin.pk).update(registered_at=None)
+    try_for_the_last_time(tasks.mail_waiting, erin.pk)
+    assert sorted(Notice.objects.filter(recipient=dora).values_list("subject", "link")) == [
+        ("A mail was not sent: erin waits for approval", "/registrations/erin/"),
+        (
+            "A mail was not sent: the decision about erin",
+            f"/admin/accounts/registration/{row.pk}/change/",
+        ),
+    ]
 
 
 def test_who_was_decided_about_meanwhile_is_announced_to_nobody(dora: User) -> None:

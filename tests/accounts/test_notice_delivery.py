@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_the_site
 from django.core.mail import get_connection
 from django.db import connections, transaction
 from pytest_django import Settings
@@ -19,6 +20,8 @@ from accounts.notices.delivery import CLAIM, MOST_ATTEMPTS, pause, send_next
 from accounts.notices.hours import Quiet
 from accounts.notices.preferences import choose
 from accounts.notices.tasks import send_notices
+from accounts.notices.unsubscribing import link
+from lsp_portal.celery import app
 from lsp_portal.lib import clock
 from tests import factories, processes
 from tests.smtp import MailServer
@@ -73,6 +76,22 @@ def test_a_notice_reaches_the_mail_server_once(alice: User, post: MailServer) ->
     for words in ("New servers start", "http://127.0.0.1:8000/groups/transients/", "/unsubscribe/"):
         assert words in plain
         assert words in page
+
+
+def test_mail_programs_get_the_link_that_ends_such_mails_unharmed(
+    alice: User, post: MailServer
+) -> None:
+    told(alice)
+    send(NOW)
+    [mail] = post.mails
+    assert mail["List-Unsubscribe"].strip() == f"<{link(alice, Topic.QUOTA)}>"
+    assert mail["List-Unsubscribe-Post"].strip() == "List-Unsubscribe=One-Click"
+
+
+def test_the_worker_knows_the_work_that_beat_asks_for() -> None:
+    app.loader.import_default_modules()
+    asked = {entry["task"] for entry in settings_of_the_site.CELERY_BEAT_SCHEDULE.values()}
+    assert asked <= set(app.tasks)
 
 
 def test_what_others_wrote_stays_text_in_every_part(alice: User, post: MailServer) -> None:
@@ -154,6 +173,18 @@ def test_an_address_that_nobody_has_is_not_tried_again_and_holds_up_nobody(
     row.refresh_from_db()
     assert row.state == MailState.FAILED
     assert "no such box" in row.error
+
+
+def test_an_address_that_no_mail_can_have_holds_up_nobody(
+    alice: User, bob: User, post: MailServer
+) -> None:
+    row = told(alice)
+    told(bob)
+    User.objects.filter(pk=alice.pk).update(email="a\nb@example.org")
+    assert send(NOW) == 2
+    row.refresh_from_db()
+    assert row.state == MailState.FAILED
+    assert post.recipients == ["bob@example.org"]
 
 
 def test_two_workers_at_once_send_each_mail_once(
