@@ -256,6 +256,12 @@ POSIX_SHELL = env.path("POSIX_SHELL", "/bin/bash")
 MEMBERSHIP_GRACE_MINUTES = env.integer("MEMBERSHIP_GRACE_MINUTES", 60)
 MOST_REMOVALS_PERCENT = env.integer("MOST_REMOVALS_PERCENT", 20)
 
+# Enforcement of compute quotas while sessions run
+
+ENFORCEMENT_SECONDS = env.integer("ENFORCEMENT_SECONDS", 60, minimum=1)
+QUOTA_WRAP_UP_MINUTES = env.integer("QUOTA_WRAP_UP_MINUTES", 15)
+QUOTA_GRACE_MINUTES = env.integer("QUOTA_GRACE_MINUTES", 120)
+
 # Members by claims of identity providers: a sync that would remove more than this share stops
 
 SYNC_REMOVAL_SHARE = env.integer("SYNC_REMOVAL_PERCENT", 30) / 100
@@ -327,6 +333,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "stop-removed-members": {
         "task": "sessions.tasks.stop_sessions_of_removed_members",
         "schedule": 60.0,
+    },
+    "enforce-quotas": {
+        "task": "sessions.tasks.enforce_quotas",
+        "schedule": float(ENFORCEMENT_SECONDS),
     },
     "sync-memberships": {
         "task": "accounts.tasks.sync_memberships",

@@ -5,10 +5,16 @@ from __future__ import annotations
 from celery import shared_task
 
 from lsp_portal.lib import clock
-from sessions import removals
+from sessions import enforcement, removals
 
 
 @shared_task
 def stop_sessions_of_removed_members() -> int:
     """Stop servers of people who left the group that pays; the number asked for."""
     return removals.stop_sessions_of_removed_members(at=clock.now())
+
+
+@shared_task
+def enforce_quotas() -> int:
+    """One tick of the ladder of quotas; the number of servers that hubs were asked to stop."""
+    return enforcement.enforce_quotas(at=clock.now())

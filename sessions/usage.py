@@ -59,17 +59,22 @@ def longest(group: str) -> str:
     )
 
 
-USED = f"""
-SELECT {amounts("%(start)s", "%(end)s")}
-FROM (
-    SELECT * FROM hub_sessions_charge
-    WHERE group_id = %(group)s AND ended_at > %(start)s AND started_at < %(end)s
-      AND started_at > %(start)s - {longest("l.group_id = %(group)s")}
-    UNION ALL
-    SELECT * FROM hub_sessions_charge
-    WHERE group_id = %(group)s AND ended_at IS NULL AND started_at < %(end)s
-) c
-"""
+def used_by(group: str) -> str:
+    """SQL for what the group used in [start, end): one row with the three sums."""
+    return f"""
+    SELECT {amounts("%(start)s", "%(end)s")}
+    FROM (
+        SELECT * FROM hub_sessions_charge
+        WHERE group_id = {group} AND ended_at > %(start)s AND started_at < %(end)s
+          AND started_at > %(start)s - {longest(f"l.group_id = {group}")}
+        UNION ALL
+        SELECT * FROM hub_sessions_charge
+        WHERE group_id = {group} AND ended_at IS NULL AND started_at < %(end)s
+    ) c
+    """
+
+
+USED = used_by("%(group)s")
 
 OF_SESSIONS = f"""
 SELECT c.session_id, {sums(seconds("%(start)s", "%(end)s") + "::numeric")}

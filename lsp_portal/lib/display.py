@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Literal
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -110,6 +112,12 @@ def moment(at: datetime | None, zone: tzinfo = UTC) -> str | SafeString:
         local.strftime("%Y-%m-%d %H:%M:%S"),
         local.tzname() or "",
     )
+
+
+def plain_moment(at: datetime) -> str:
+    """A moment in a sentence, in the site's time zone: `14 March 2026, 15:04 UTC`."""
+    local = at.astimezone(ZoneInfo(settings.SITE_TIME_ZONE))
+    return f"{local.day} {local:%B %Y, %H:%M} {local.tzname()}"
 
 
 def day(value: date | None) -> str | SafeString:

@@ -1,6 +1,7 @@
 from sessions.models.charges import Charge, StaleDay
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
+from sessions.models.ladders import LadderStep, QuotaLadder
 from sessions.models.records import Session
 from sessions.models.storage import StorageSample
 
@@ -12,7 +13,9 @@ __all__ = [
     "HubSecret",
     "HubUserName",
     "Image",
+    "LadderStep",
     "QuarantinedEvent",
+    "QuotaLadder",
     "Session",
     "Size",
     "Snapshot",

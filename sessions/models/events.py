@@ -103,6 +103,7 @@ class Alert(models.Model):
         EMPTY_SNAPSHOT = "empty_snapshot", "an empty snapshot while sessions run"
         CONFLICT = "conflict", "one event id with two contents"
         MANY_REMOVALS = "many_removals", "many sessions of removed members at once"
+        NOT_STOPPED = "not_stopped", "sessions beyond their quota that go on"
 
     hub = models.ForeignKey(Hub, on_delete=models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=30, choices=Kind)

@@ -170,6 +170,9 @@ class Session(models.Model):
     stop_note = models.TextField(
         blank=True, db_default="", help_text="Why the portal asked it to stop."
     )
+    stops_at = models.DateTimeField(
+        null=True, help_text="When it is stopped because the group's quota is used up."
+    )
 
     requested_at = models.DateTimeField(null=True)
     ready_at = models.DateTimeField(null=True)
