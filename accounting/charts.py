@@ -39,6 +39,18 @@ def core_hours_per_day(
     return {"data": traces, "layout": _layout()}
 
 
+def replayed_per_day(
+    days: Sequence[date], used: Mapping[date, int], not_used: Mapping[date, int]
+) -> dict[str, Any]:
+    """Bars per UTC day: what would have been used, and on top what would not."""
+    kept = {day: used.get(day, 0) - not_used.get(day, 0) for day in days}
+    traces = [
+        _trace("used all the same", 1, days, kept),
+        _trace("not used", 2, days, not_used),
+    ]
+    return {"data": traces, "layout": _layout()}
+
+
 def _largest(
     by_person: Mapping[Named | None, Sums],
 ) -> tuple[list[tuple[Named | None, Sums]], list[Sums]]:
@@ -71,7 +83,9 @@ def _added(parts: Iterable[Sums]) -> Sums:
     return total
 
 
-def _trace(name: str, colour: int, days: Sequence[date], sums: Sums) -> dict[str, Any]:
+def _trace(
+    name: str, colour: int, days: Sequence[date], sums: Mapping[date, int]
+) -> dict[str, Any]:
     return {
         "type": "bar",
         "name": name,

@@ -18,5 +18,7 @@ urlpatterns = [
     path("overview/", views.service_overview, name="overview"),
     path("overview/groups.csv", views.usage_by_group_csv, name="usage_by_group_csv"),
     path("overview/users.csv", views.usage_by_user_csv, name="usage_by_user_csv"),
+    path("overview/replay/", views.policy_replay, name="policy_replay"),
+    path("overview/replay.csv", views.policy_replay_csv, name="policy_replay_csv"),
     path("overview/unattributed.csv", views.unattributed_csv, name="unattributed_csv"),
 ]

@@ -12,9 +12,19 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounting.pages import csv_answer, group_list, outlook, overview, period, person, session_list
+from accounting.pages import (
+    csv_answer,
+    group_list,
+    outlook,
+    overview,
+    period,
+    person,
+    replay,
+    session_list,
+)
 from accounting.pages import group as group_pages
 from accounting.pages.period import Choice
+from accounting.replay.report import COLUMNS
 from accounts.access import group_visible_or_404, registered, staff
 from accounts.access import person as asking
 from accounts.models import Group, Membership, User
@@ -185,6 +195,27 @@ def unattributed_csv(request: HttpRequest, choice: Choice) -> HttpResponseBase:
     """All sessions that no group pays for, with what they used in the window."""
     rows = session_list.every(Session.objects.unattributed(), choice.window)
     return _rows_csv("unattributed", rows, choice)
+
+
+@staff_page
+def policy_replay(request: HttpRequest) -> HttpResponseBase:
+    """What a quota or caps would have done in the past months."""
+    form = replay.ReplayForm(request.GET or None)
+    shown: dict[str, Any] = {"form": form, "query": request.GET.urlencode()}
+    if form.is_valid():
+        shown["found"] = replay.result(form, at=clock.now())
+    return render(request, "accounting/replay.html", shown)
+
+
+@staff_page
+def policy_replay_csv(request: HttpRequest) -> HttpResponseBase:
+    """All warnings, refusals and stops of a replay."""
+    form = replay.ReplayForm(request.GET)
+    if not form.is_valid():
+        text = form.errors.as_text()
+        return HttpResponse(text, status=400, content_type="text/plain; charset=utf-8")
+    cells = form.report(at=clock.now()).cells()
+    return csv_answer.answer("replay.csv", COLUMNS, cells)
 
 
 def _choice(request: HttpRequest) -> Choice:

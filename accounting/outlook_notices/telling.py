@@ -56,7 +56,7 @@ def _tell(
         )
         for quota in quotas
     }
-    news = list(_news(said, _responsible(groups, at=at)))
+    news = list(_news(said, responsible_by_group(groups, at=at)))
     for message, people in news:
         announce(message, to=people, at=at)
     return sum(len(people) for _, people in news)
@@ -95,7 +95,7 @@ def _news(
                 yield message, people
 
 
-def _responsible(groups: Sequence[int], *, at: datetime) -> dict[int, list[User]]:
+def responsible_by_group(groups: Sequence[int], *, at: datetime) -> dict[int, list[User]]:
     """The active PIs of each group, and its managers with the right."""
     rows = Membership.objects.valid(at=at).with_right(Membership.Right.USAGE)
     rows = rows.filter(group__in=groups, user__is_active=True).select_related("user")

@@ -46,7 +46,14 @@ PAGES: dict[str, list[str]] = {
         "/account/notices/",
         "/account/notices/settings/",
     ],
-    "dora": ["/overview/", "/registrations/", "/people/import/", "/notices/preview/"],
+    "dora": [
+        "/overview/",
+        "/overview/replay/",
+        "/overview/replay/?months=2&core_hours=3&mode=hard&group_sessions=1",
+        "/registrations/",
+        "/people/import/",
+        "/notices/preview/",
+    ],
 }
 
 

@@ -1,0 +1,1 @@
+"""What another quota or cap would have done to the past months, from the real charges."""
