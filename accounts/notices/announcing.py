@@ -32,7 +32,7 @@ class Message:
 
 def announce(message: Message, *, to: Iterable[User], at: datetime) -> None:
     """Tell these people, once: who was told before, by the message's key, is left out."""
-    people = list(to)
+    people = sorted(set(to), key=lambda person: person.pk)  # in one order, against deadlocks
     preferences = preferences_of(people)
     rows = [plan(_notice(message, one, at), preferences[one.pk], at=at) for one in people]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)

@@ -289,3 +289,24 @@ def test_a_topic_that_was_muted_is_only_on_the_pages(alice: User, post: MailServ
         row.refresh_from_db()
         assert (row.state, row.read_at) == (MailState.MUTED, None)
     assert post.mails == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_told_by_two_at_once_is_told_once(bob: User, charlie: User, dora: User) -> None:
+    people = [bob, charlie, dora]
+    start = threading.Barrier(2)
+
+    def tell(turned: bool) -> None:
+        start.wait()
+        try:
+            for number in range(20):
+                message = Message(Topic.FORECAST, f"forecast:{number}", "When", "Soon.")
+                announce(message, to=people[::-1] if turned else people, at=NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(tell, turned) for turned in (False, True)]:
+            done.result()
+
+    assert Notice.objects.count() == 60

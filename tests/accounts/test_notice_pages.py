@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Change, MailState, Notice, NoticeWay, Topic, User, Way
 from accounts.notices.announcing import Message, announce
@@ -21,6 +21,7 @@ from accounts.notices.delivery import send_next
 from accounts.notices.hours import Quiet
 from accounts.notices.preferences import CHOOSABLE, choose, preferences_of
 from accounts.notices.unsubscribing import SALT, link
+from lsp_portal import navigation
 from lsp_portal.lib import clock
 from tests import factories
 
@@ -61,6 +62,15 @@ def test_one_reads_ones_own_notices_and_marks_them(client: Client, alice: User, 
     client.post(READ)
     assert unread(client) == ""
     assert not Notice.objects.get(recipient=bob).read_at
+
+
+def test_the_header_asks_the_database_once(
+    alice: User, dora: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    tell(alice)
+    for person, number in ((alice, 1), (dora, 0)):
+        with django_assert_num_queries(1):
+            assert navigation.standing(person, at=NOW).unread == number
 
 
 @pytest.mark.parametrize("number", ["{other}", "x", "²", "9" * 40, "-1"])

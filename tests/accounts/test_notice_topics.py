@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from accounts import tasks
 from accounts.affiliations import ask_to_confirm
 from accounts.models import Group, Membership, Notice, User
 from accounts.notices.confirmations import announce_questions
 from accounts.notices.endings import announce_endings
+from lsp_portal.lib import clock
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +65,14 @@ def test_days_without_the_task_are_made_up(ending: Membership) -> None:
 def test_after_a_long_break_there_is_only_the_last_warning(ending: Membership) -> None:
     run(18, 19)
     assert len(told()["bob"]) == 1
+
+
+def test_the_worker_tells_what_there_is_to_tell(bob: User, transients: Group) -> None:
+    Membership.objects.filter(user=bob, group=transients).update(valid_to=clock.now() + 5 * DAY)
+    ask_to_confirm([bob], at=clock.now())
+    assert tasks.announce_endings() == 1
+    assert tasks.announce_questions() == 1
+    assert len(told()["bob"]) == 2
 
 
 def test_a_later_end_is_told_anew(ending: Membership) -> None:
