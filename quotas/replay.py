@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
 
-NEVER = 10**18  # seconds
+from quotas.ladder import PERCENTAGES
 
-WARNED_AT = (80, 95, 100)
-"""Percent of a quota at which people are warned."""
+NEVER = 10**18  # seconds
 
 
 class Mode(StrEnum):
@@ -147,7 +146,7 @@ class _Group:
         self.member_used: Counter[int | None] = Counter()
         self.seen: set[int] = set()
         self.lost: dict[int, Lost] = {}
-        self.steps = [] if policy.quota is None else list(WARNED_AT)
+        self.steps = [] if policy.quota is None else list(PERCENTAGES)
 
     def take(self, piece: Piece, *, is_launch: bool, until: int) -> None:
         """The next charge: it runs, or is lost with its session."""
@@ -178,7 +177,7 @@ class _Group:
             self._to(moment)
             percent = self.steps.pop(0)
             self.found.warned.append(Warned(self.number, percent, moment))
-            if percent == WARNED_AT[-1] and self.policy.mode == Mode.HARD:
+            if percent == PERCENTAGES[-1] and self.policy.mode == Mode.HARD:
                 self._stop_all()
         self._to(until)
 

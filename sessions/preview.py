@@ -6,7 +6,7 @@ Pure: balances and paces are given. The sentences are for the person who is abou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from lsp_portal.lib import display
@@ -128,8 +128,14 @@ def _size_words(prospect: Prospect, cpu_millicores: int) -> str:
         if found
         else ""
     )
-    alone = _time_words(_hours_alone(prospect, limits, cpu_millicores))
-    return f"{rate}{together} Alone, it could run for {alone} on what is left."
+    return f"{rate}{together} {_alone_words(prospect, limits, cpu_millicores)}"
+
+
+def _alone_words(prospect: Prospect, limits: Limits, cpu_millicores: int) -> str:
+    hours = _hours_alone(prospect, limits, cpu_millicores)
+    if timedelta(hours=hours) >= limits.resets_at - prospect.at:
+        return "Alone, it could run to the end of the period on what is left."
+    return f"Alone, it could run for {_time_words(hours)} on what is left."
 
 
 def _end_words(found: Forecast, limits: Limits) -> str:

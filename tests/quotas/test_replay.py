@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quotas.ladder import PERCENTAGES
 from quotas.models import ComputeQuota
-from quotas.replay import WARNED_AT, Mode, Piece, Policy, Reason, Replay, replay
+from quotas.replay import Mode, Piece, Policy, Reason, Replay, replay
 
 ALICE, BOB = 1, 2
 END = 1000
@@ -162,7 +163,7 @@ def test_a_hard_quota_is_passed_by_less_than_a_second_of_use(
 @given(histories(), st.integers(1, 2000))
 def test_warnings_come_once_and_in_order(history: list[Piece], quota: int) -> None:
     percents = [one.percent for one in run(history, Policy(quota=quota)).warned]
-    assert percents == list(WARNED_AT[: len(percents)])
+    assert percents == list(PERCENTAGES[: len(percents)])
 
 
 def kept_of(history: list[Piece], found: Replay) -> list[Piece]:

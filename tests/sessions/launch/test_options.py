@@ -190,6 +190,14 @@ def test_a_size_that_does_not_fit_says_why_by_group(platform: Platform) -> None:
     assert all(size["allowed"] for size in group(platform, "galaxies")["sizes"])
 
 
+def test_a_session_that_could_run_to_the_end_of_the_period_says_so(platform: Platform) -> None:
+    """The period ends in 245 days less eight hours: 2,936 core-hours of Tiny."""
+    for quota, words in (("2935", "for 244 days"), ("2936", "to the end of the period")):
+        platform.quota(quota)
+        tiny = group(platform)["sizes"][0]
+        assert tiny["outlook"].endswith(f"Alone, it could run {words} on what is left.")
+
+
 def test_an_image_that_is_closed_to_a_group_says_so(platform: Platform) -> None:
     Image.objects.get().allowed_groups.set([platform.galaxies])
     [image] = group(platform)["images"]
