@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounting.pages import (
     csv_answer,
+    enforced,
     group_list,
     outlook,
     overview,
@@ -100,7 +101,7 @@ def groups(request: HttpRequest) -> HttpResponseBase:
 def group(request: HttpRequest, name: str) -> HttpResponseBase:
     """A group's usage, members and sessions in a window."""
     live = _group_live(request, name)
-    shown = _group_all(live) | _group_place(live["group"], asking(request), live["choice"])
+    shown = _group_all(request, live) | _group_place(live["group"], asking(request), live["choice"])
     return render(request, "accounting/group.html", shown)
 
 
@@ -110,7 +111,9 @@ def group_live(request: HttpRequest, name: str) -> HttpResponseBase:
     live = _group_live(request, name)
     if _is_seen(request, live):
         return HttpResponse(status=204)
-    return render(request, "accounting/group_live.html", _group_all(live) | {"is_part": True})
+    return render(
+        request, "accounting/group_live.html", _group_all(request, live) | {"is_part": True}
+    )
 
 
 @page
@@ -255,13 +258,14 @@ def _group_live(request: HttpRequest, name: str) -> dict[str, Any]:
     return {"group": found, "choice": choice, "listed": listed, "seen": seen, "members": members}
 
 
-def _group_all(live: dict[str, Any]) -> dict[str, Any]:
+def _group_all(request: HttpRequest, live: dict[str, Any]) -> dict[str, Any]:
     choice = live["choice"]
     group, window = live["group"], choice.window
     board = group_pages.dashboard(group, window, choice.period, members=live["members"])
     return live | {
         "board": board,
         "outlook": outlook.outlook(group, at=window.at),
+        "enforced": enforced.enforced(group, asking(request), at=window.at),
     }
 
 
@@ -292,7 +296,9 @@ def _listed(request: HttpRequest, sessions: SessionQuerySet, choice: Choice) -> 
 
 def _mark(choice: Choice, rows: Sequence[session_list.Row], open_count: int) -> str:
     """Stays the same while nothing happens; with servers open, usage moves on each minute."""
-    happened = [(row.session.number, row.state, row.session.ready_at) for row in rows]
+    happened = [
+        (row.session.number, row.state, row.session.ready_at, row.session.stops_at) for row in rows
+    ]
     minute = choice.window.at.replace(second=0) if open_count else None
     return _digest((happened, open_count, minute))
 

@@ -92,6 +92,10 @@ class Ladder:
             return None
         return max(self.exhausted_at + wrap_up, self.grace_until or self.exhausted_at)
 
+    def grace_end(self, longest: timedelta) -> datetime | None:
+        """Until when grace can let them go on; None while there is nothing to put off."""
+        return self.exhausted_at and self.exhausted_at + longest
+
     def met_by(self, level: Level) -> Ladder:
         """The ladder as it goes on from here: re-armed where steps no longer hold.
 

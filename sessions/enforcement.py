@@ -9,28 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts.models import Group
 from lsp_portal.lib import advisory
 from lsp_portal.lib.display import core_hours
-from quotas.ladder import Climb, Delays, Ladder, Level, Outlook, Step, climb, outlook
+from quotas.ladder import Climb, Ladder, Level, Outlook, Step, climb, outlook
 from quotas.models import AllocationPeriod, ComputeQuota
 from quotas.vocabulary import millicore_seconds
 from sessions import enforcement_notices as notices
+from sessions.delays import MOST_STOPS, STOP, delays, wrap_up
 from sessions.hub.alerts import raise_alert
 from sessions.models import Alert, Hub, LadderStep, QuotaLadder, Session
 from sessions.models.records import SessionQuerySet
 from sessions.stopping import Asked, ask_hub, own_server
 from sessions.usage import used_by
 
-MOST_STOPS = 50  # at one hub in one tick
-STOP = timedelta(minutes=1)  # a hub needs less from the request to the end of a server
 NOTE = "the compute quota of the group is used up"
 
 LEVELS = f"""
@@ -59,22 +57,6 @@ class Standing:
     @property
     def stops_at(self) -> datetime | None:
         return self.ladder.stops_at(wrap_up())
-
-
-def wrap_up() -> timedelta:
-    """How long sessions may go on once a hard quota is used up."""
-    return timedelta(minutes=settings.QUOTA_WRAP_UP_MINUTES)
-
-
-def delays() -> Delays:
-    """The delays of this site, of which the overshoot bound is made."""
-    return Delays(
-        tick=timedelta(seconds=settings.ENFORCEMENT_SECONDS),
-        wrap_up=wrap_up(),
-        grace=timedelta(minutes=settings.QUOTA_GRACE_MINUTES),
-        stop=STOP,
-        most_stops=MOST_STOPS,
-    )
 
 
 def overshoot_bound(group: Group, *, at: datetime) -> int:
@@ -145,23 +127,25 @@ def _hubs(*, at: datetime) -> QuerySet[Hub]:
     return Hub.objects.filter(due | Q(pk__in=troubled.values("hub"))).order_by("pk")
 
 
+def lock_steps() -> None:
+    """Let nobody else take steps until the transaction ends."""
+    advisory.lock("steps of quotas")
+
+
 def take_steps(*, at: datetime) -> None:
     """Write down the steps that are due, and tell those who are concerned."""
-    advisory.lock("steps of quotas")
+    lock_steps()
     before = standings(at=at)
     climbs = [(one, one.climb(at=at)) for one in before]
     now = [Standing(one.quota, one.level, done.ladder) for one, done in climbs]
     _keep(climbs, at=at)
     for one, done in climbs:
         if done.told is not None:
-            notices.tell_step(one.quota, done, one.level, stops_at=_stops_at(done), at=at)
+            end = done.ladder.stops_at(wrap_up())
+            notices.tell_step(one.quota, done.ladder, done.told, one.level, stops_at=end, at=at)
     stopping = {one.quota.group_id: one for one in now if one.stops_at is not None}
     _call_off(stopping, at=at)
     _warn(stopping, at=at)
-
-
-def _stops_at(done: Climb) -> datetime | None:
-    return done.ladder.stops_at(wrap_up())
 
 
 def _keep(climbs: Iterable[tuple[Standing, Climb]], *, at: datetime) -> None:

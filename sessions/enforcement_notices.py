@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.models import Group, Membership, Topic
+from accounts.models import Membership, Topic
 from accounts.notices.announcing import Message, announce, responsible_for
 from lsp_portal.lib.display import core_hours, plain_moment
-from quotas.ladder import Climb, Level, Step
+from quotas.ladder import Ladder, Level, Step
 from quotas.models import ComputeQuota
+from sessions.grace_links import link_token
 from sessions.models import Session
 
 NEXT: dict[str, str] = {
@@ -30,20 +32,35 @@ MORE = "If the group needs more, an administrator of the platform can raise the 
 
 
 def tell_step(
-    quota: ComputeQuota, done: Climb, level: Level, *, stops_at: datetime | None, at: datetime
+    quota: ComputeQuota,
+    ladder: Ladder,
+    step: Step,
+    level: Level,
+    *,
+    stops_at: datetime | None,
+    at: datetime,
 ) -> None:
-    """Tell the group's PIs and managers of the highest new step of a climb."""
-    step, ladder = done.new[-1], done.ladder
-    people = responsible_for(quota.group, right=Membership.Right.USAGE, at=at)
+    """Tell the group's PIs and managers of a step; who may, finds the link that grants grace."""
     message = Message(
         topic=Topic.QUOTA,
         key=f"quota:{quota.pk}:{ladder.generation}:{step.value}",
         subject=_subject(quota, step),
         text=f"{_so_far(quota, level)}\n\n{_then(quota, step, stops_at)}\n\n{MORE}",
-        link=_page(quota.group),
+        link=reverse("group", args=[quota.group.name]),
         link_label="Open the group's page",
     )
-    announce(message, to=people, at=at)
+    token = link_token(quota, ladder) if step is Step.WRAP_UP else None
+    if token is not None:
+        offer = replace(
+            message,
+            text=f"{message.text}\n\nYou can let running sessions go on once, for at most "
+            f"{settings.QUOTA_GRACE_MINUTES} minutes from now.",
+            link=reverse("quota_grace", args=[token]),
+            link_label="Let running sessions go on",
+        )
+        announce(offer, to=responsible_for(quota.group, right=Membership.Right.QUOTA, at=at), at=at)
+    # Who was told with the link is left out by the key.
+    announce(message, to=responsible_for(quota.group, right=Membership.Right.USAGE, at=at), at=at)
 
 
 def _subject(quota: ComputeQuota, step: Step) -> str:
@@ -52,6 +69,8 @@ def _subject(quota: ComputeQuota, step: Step) -> str:
         return f"{step.value} % of the compute quota of {title} is used"
     if step is Step.STOP:
         return f"Running sessions of {title} are stopped"
+    if step is Step.GRACE:
+        return f"Running sessions of {title} may go on for a while"
     return f"The compute quota of {title} is used up"
 
 
@@ -65,6 +84,8 @@ def _then(quota: ComputeQuota, step: Step, stops_at: datetime | None) -> str:
         return NEXT[quota.mode].format(wrap_up=settings.QUOTA_WRAP_UP_MINUTES)
     if step is Step.STOP:
         return "New sessions are refused, and those that still run are stopped now."
+    if step is Step.GRACE and stops_at is not None:
+        return f"Running sessions may go on until {plain_moment(stops_at)}, and are stopped then."
     if stops_at is not None:
         return (
             "New sessions are refused from now on. Running sessions are stopped at "
@@ -133,7 +154,3 @@ def _tell(session: Session, *, key: str, subject: str, text: str, at: datetime) 
 
 def _payer(session: Session) -> str:
     return session.group.title if session.group else "the group"
-
-
-def _page(group: Group) -> str:
-    return reverse("group", args=[group.name])

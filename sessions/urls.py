@@ -8,4 +8,5 @@ urlpatterns = [
     path("api/v1/hubs/<str:hub>/", include("sessions.hub.urls")),
     path("my/start/<str:hub>", views.start_session, name="start_session"),
     path("my/stop/<uuid:key>", views.stop_session, name="stop_session"),
+    path("grace/<str:token>", views.quota_grace, name="quota_grace"),
 ]

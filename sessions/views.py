@@ -1,4 +1,4 @@
-"""Starting and stopping one's servers on the portal's own pages."""
+"""What people do about servers on the portal's own pages: start, stop, let them go on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_POST
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import person, registered
 from lsp_portal.lib import clock
+from lsp_portal.lib.display import plain_moment
+from sessions import grace
 from sessions.hub.client import HubRefused, HubUnavailable
 from sessions.hub.servers import start_from_portal, stop_from_portal
 from sessions.models import Hub, Session
@@ -54,3 +57,22 @@ def stop_session(request: HttpRequest, key: UUID) -> HttpResponseBase:
         text = "Your server is stopping." if is_stopping else "That server had ended already."
         messages.success(request, text)
     return redirect("my_usage")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@registered
+def quota_grace(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Let the running sessions of a group go on: asked on GET, granted on POST."""
+    user, at = person(request), clock.now()
+    try:
+        if request.method != "POST":
+            offer = grace.offered(token, user=user, at=at)
+            return render(request, "sessions/grace.html", {"offer": offer})
+        granted = grace.grant(token, by=user, at=at)
+    except grace.GraceRefused as refusal:
+        shown = {"text": refusal.text}
+        return render(request, "sessions/grace_refused.html", shown, status=refusal.status)
+    text = f"Running sessions of {granted.group.title} go on until {plain_moment(granted.until)}."
+    messages.success(request, text)
+    return redirect("group", granted.group.name)

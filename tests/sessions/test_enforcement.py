@@ -17,6 +17,7 @@ from lsp_portal.lib import advisory
 from quotas.ladder import Step
 from quotas.models import ComputeQuota, Grant
 from sessions import enforcement, tasks
+from sessions.delays import delays
 from sessions.enforcement import enforce_quotas, overshoot_bound
 from sessions.hub.secrets import issue_secret
 from sessions.models import Alert, Charge, Hub, LadderStep, QuotaLadder, Session
@@ -104,7 +105,7 @@ def test_the_whole_ladder_minute_by_minute(cast: Cast, stub: StubHub, session: S
 
 
 def overshoot_of(session: Session) -> int:
-    return enforcement.delays().overshoot(session.cpu_millicores or 0, sessions=1)
+    return delays().overshoot(session.cpu_millicores or 0, sessions=1)
 
 
 def test_ticks_that_were_missed_are_made_up_for(
