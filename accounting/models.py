@@ -90,6 +90,39 @@ class UserDay(Amounts):
         return f"{self.user or 'somebody'} in {self.group or 'no group'} on {self.day}"
 
 
+class UserMonth(Amounts):
+    """What a person's closed charges, whoever pays, used in a UTC month: the sum of the days."""
+
+    month = models.DateField(help_text="Its first day.")
+    user = models.ForeignKey(
+        User,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["month", "user"], name="one_sum_per_month_and_user", nulls_distinct=False
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user or 'somebody'} in {self.month:%Y-%m}"
+
+
+class SummedMonth(models.Model):
+    """A month whose sums count: no day of it was summed again since."""
+
+    month = models.DateField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
 class ExportRun(models.Model):
     """One run of an exporter for a hub: it claims sessions first and writes files afterwards."""
 

@@ -1,4 +1,4 @@
-"""Roll-ups of closed charges per UTC day, disposable: brought up to date, or built anew.
+"""Roll-ups of closed charges per UTC day and month, disposable: brought up to date, or built anew.
 
 Whoever changes a closed charge appends a stale day in the same transaction. A refresh sums stale
 days again and deletes in the same statement, hence under the same snapshot, exactly the stale rows
@@ -45,6 +45,9 @@ WITH pairs AS MATERIALIZED (
 ), seen AS (
     DELETE FROM hub_sessions_staleday s USING pairs p
     WHERE s.day = p.day AND coalesce(s.group_id, 0) = coalesce(p.group_id, 0)
+), months_gone AS (
+    DELETE FROM accounting_summedmonth
+    WHERE month IN (SELECT date_trunc('month', day)::date FROM pairs)
 ), sums AS MATERIALIZED (
     SELECT p.day, p.group_id, c.user_id, {sums(DAY_SECONDS)}
     FROM pairs p {CHARGES_OF_PAIRS}
@@ -121,6 +124,40 @@ ORDER BY day
 """
 
 
+# Months before the newest, once all their days are up to date. The newest changes all the time.
+FILL_MONTHS = f"""
+WITH months AS MATERIALIZED (
+    SELECT m::date AS month, (m + interval '1 month')::date AS next
+    FROM (SELECT min(day), max(day) FROM accounting_groupday) d, generate_series(
+        date_trunc('month', d.min), date_trunc('month', d.max) - interval '1 day',
+        interval '1 month') AS m
+    WHERE NOT EXISTS (SELECT FROM accounting_summedmonth s WHERE s.month = m::date)
+      AND NOT EXISTS (
+        SELECT FROM hub_sessions_staleday s
+        WHERE s.day >= m::date AND s.day < (m + interval '1 month')::date)
+), sums AS (
+    SELECT m.month, t.* FROM months m CROSS JOIN LATERAL (
+        SELECT user_id, {SUMMED} FROM accounting_userday
+        WHERE day >= m.month AND day < m.next GROUP BY user_id OFFSET 0
+    ) t
+), gone AS (
+    DELETE FROM accounting_usermonth u USING months m
+    WHERE u.month = m.month AND NOT EXISTS (
+        SELECT FROM sums s
+        WHERE s.month = u.month AND coalesce(s.user_id, 0) = coalesce(u.user_id, 0))
+), kept AS (
+    INSERT INTO accounting_usermonth (month, user_id, {SUMS})
+    SELECT month, user_id, {SUMS} FROM sums
+    ON CONFLICT (month, user_id) DO UPDATE SET {EXCLUDED}
+)
+INSERT INTO accounting_summedmonth SELECT month FROM months
+"""
+ROLLUPS = (
+    "hub_sessions_staleday", "accounting_userday", "accounting_groupday", "accounting_usermonth",
+    "accounting_summedmonth",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
     """How many rows the roll-ups have."""
@@ -130,10 +167,16 @@ class Rebuilt:
 
 
 def refresh() -> int:
-    """Sum every stale day again, a transaction for each batch; the number of group-days done."""
+    """Sum every stale day again, a transaction for each batch; the number of group-days done.
+
+    Months follow, once their days are done.
+    """
     done = 0
     while batch := _refresh_batch():
         done += batch
+    with transaction.atomic(), connection.cursor() as cursor:
+        advisory.lock(LOCK)
+        cursor.execute(FILL_MONTHS)
     return done
 
 
@@ -150,12 +193,14 @@ def rebuild() -> Rebuilt:
     with transaction.atomic(), connection.cursor() as cursor:
         advisory.lock(LOCK)
         cursor.execute(ROOM)
-        for table in ("hub_sessions_staleday", "accounting_userday", "accounting_groupday"):
+        for table in ROLLUPS:
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute(FILL_USERS)
         user_days = cursor.rowcount
         cursor.execute(FILL_GROUPS)
-        return Rebuilt(group_days=cursor.rowcount, user_days=user_days)
+        group_days = cursor.rowcount
+        cursor.execute(FILL_MONTHS)
+        return Rebuilt(group_days=group_days, user_days=user_days)
 
 
 def _refresh_batch() -> int:

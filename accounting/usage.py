@@ -173,11 +173,12 @@ NAMED = {
 
 def _statement(dimensions: Sequence[str], of_group: bool, of_user: bool) -> str:
     by_person = of_user or "user" in dimensions
+    rollup_rows = MONTHS_AND_DAYS if tuple(dimensions) == ("user",) and not of_group else DAYS
     in_group = "AND {0}.group_id = %(group)s" if of_group else ""
     in_user = "AND {0}.user_id = %(user)s" if of_user else ""
     columns = [name if name == "day" else f"{name}_id" for name in dimensions]
     people = ", {0}.user_id" if by_person else ""
-    return STATEMENT.format(
+    return STATEMENT.replace("{rollup_rows}", rollup_rows).format(
         rollup="accounting_userday" if by_person else "accounting_groupday",
         stale_filter=in_group.format("s"),
         rollup_filter=(in_group + in_user).format("r"),
@@ -194,6 +195,42 @@ def _statement(dimensions: Sequence[str], of_group: bool, of_user: bool) -> str:
     )
 
 
+CLEAN = """
+NOT EXISTS (SELECT FROM pairs p
+            WHERE p.day = r.day AND coalesce(p.group_id, 0) = coalesce(r.group_id, 0))
+"""
+
+DAYS = f"""
+    SELECT r.day, r.group_id{{rollup_user}}, r.millicore_seconds, r.mib_seconds, r.gpu_seconds
+    FROM {{rollup}} r
+    WHERE r.day >= %(full_from)s AND r.day < %(full_to)s {{rollup_filter}} AND {CLEAN}
+"""
+
+# Summed months that lie within the window and have no stale day, and the days between them.
+MONTHS = """
+    SELECT m.month, (m.month + interval '1 month')::date AS next
+    FROM accounting_summedmonth m
+    WHERE m.month >= %(full_from)s AND m.month + interval '1 month' <= %(full_to)s
+      AND NOT EXISTS (SELECT FROM pairs p
+                      WHERE p.day >= m.month AND p.day < m.month + interval '1 month')
+"""
+MONTHS_AND_DAYS = f"""
+    SELECT r.month AS day, NULL::bigint AS group_id, r.user_id,
+           r.millicore_seconds, r.mib_seconds, r.gpu_seconds
+    FROM ({MONTHS}) m JOIN accounting_usermonth r ON r.month = m.month
+    UNION ALL
+    SELECT r.* FROM (
+        SELECT lag(next, 1, %(full_from)s) OVER (ORDER BY month) AS first, month AS next
+        FROM ({MONTHS} UNION ALL SELECT %(full_to)s, NULL) m
+    ) gap CROSS JOIN LATERAL (
+        SELECT r.day, r.group_id, r.user_id, r.millicore_seconds, r.mib_seconds, r.gpu_seconds
+        FROM accounting_userday r
+        WHERE r.day >= gap.first AND r.day < gap.next AND {CLEAN}
+        OFFSET 0
+    ) r
+    WHERE gap.first < gap.next
+"""
+
 STATEMENT = """
 WITH pairs AS (
     SELECT s.day, s.group_id FROM hub_sessions_staleday s
@@ -202,12 +239,7 @@ WITH pairs AS (
     SELECT r.day, r.group_id FROM {rollup} r
     WHERE r.day = ANY(%(cut_days)s::date[]) {rollup_filter}
 ), parts AS (
-    SELECT r.day, r.group_id{rollup_user},
-           r.millicore_seconds, r.mib_seconds, r.gpu_seconds
-    FROM {rollup} r
-    WHERE r.day >= %(full_from)s AND r.day < %(full_to)s {rollup_filter}
-      AND NOT EXISTS (SELECT FROM pairs p
-                      WHERE p.day = r.day AND coalesce(p.group_id, 0) = coalesce(r.group_id, 0))
+    {rollup_rows}
     UNION ALL
     SELECT p.day, p.group_id{charge_user}, {amounts}
     FROM pairs p {charges_of_pairs}

@@ -50,6 +50,25 @@ WHERE (coalesce(t.millicore_seconds, 0), coalesce(t.mib_seconds, 0), coalesce(t.
 ORDER BY 1, 2 LIMIT 1
 """
 
+USER_MONTHS = """
+SELECT coalesce(t.month, r.month)::text, coalesce(u.username, 'nobody'),
+       concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
+       concat_ws(', ', r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+FROM (
+    SELECT m.month, d.user_id, sum(millicore_seconds) AS millicore_seconds,
+           sum(mib_seconds) AS mib_seconds, sum(gpu_seconds) AS gpu_seconds
+    FROM accounting_summedmonth m JOIN accounting_userday d
+        ON d.day >= m.month AND d.day < m.month + interval '1 month'
+    GROUP BY m.month, d.user_id
+) t
+FULL JOIN (SELECT * FROM accounting_usermonth JOIN accounting_summedmonth USING (month)) r
+    ON r.month = t.month AND coalesce(r.user_id, 0) = coalesce(t.user_id, 0)
+LEFT JOIN accounts_user u ON u.id = coalesce(t.user_id, r.user_id)
+WHERE (t.millicore_seconds, t.mib_seconds, t.gpu_seconds)
+      IS DISTINCT FROM (r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+ORDER BY 1, 2 LIMIT 1
+"""
+
 CHECKS = (
     Check(
         "days of people are the sum of their charges",
@@ -60,6 +79,11 @@ CHECKS = (
         "days of groups are the sum of those of people",
         GROUP_DAYS,
         "{0}, {1}: people make {2} millicore-, MiB- and GPU-seconds, the roll-up has {3}",
+    ),
+    Check(
+        "months of people are the sum of their days",
+        USER_MONTHS,
+        "{0}, {1}: days make {2} millicore-, MiB- and GPU-seconds, the roll-up has {3}",
     ),
 )
 
