@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -45,9 +43,3 @@ def letter(
 def address(name: str, *arguments: str) -> str:
     """The whole address of a page."""
     return settings.PORTAL_URL + reverse(name, args=arguments)
-
-
-def moment(at: datetime) -> str:
-    """A moment in words, in the site's time zone: `4 May 2026, 09:00 UTC`."""
-    local = at.astimezone(ZoneInfo(settings.SITE_TIME_ZONE))
-    return f"{local.day} {local:%B %Y, %H:%M %Z}"

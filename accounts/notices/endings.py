@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
-from accounts.letters import moment
 from accounts.models import Membership, Topic
 from accounts.notices.announcing import Message, announce, responsible_for
+from lsp_portal.lib.display import plain_moment
 
 THRESHOLDS = (3, 14)
 """Days before the end, the last warning first."""
@@ -44,7 +44,7 @@ def ending(*, at: datetime, within: timedelta) -> QuerySet[Membership]:
 def _announce(row: Membership, end: datetime, at: datetime) -> None:
     days = next(days for days in THRESHOLDS if end <= at + timedelta(days=days))
     key = f"membership:{row.pk}:{end:%Y%m%dT%H%M%SZ}:{days}"
-    when = moment(end)
+    when = plain_moment(end)
     leaders = responsible_for(row.group, right=Membership.Right.MEMBERS, at=at)
     others = [leader for leader in leaders if leader.pk != row.user_id]
     announce(_to_member(row, key, when), to=[row.user], at=at)

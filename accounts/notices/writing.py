@@ -11,10 +11,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
-from accounts.letters import address, letter, moment
+from accounts.letters import address, letter
 from accounts.models import Digest, Notice, Topic, User
 from accounts.notices.preferences import CHOOSABLE
 from accounts.notices.unsubscribing import link
+from lsp_portal.lib.display import plain_moment
 from lsp_portal.lib.plain_text import plain_text
 
 
@@ -70,7 +71,7 @@ def _mail(
 def _entry(notice: Notice) -> Entry:
     where = settings.PORTAL_URL + notice.link if notice.link else address("notices")
     label = notice.link_label or "See it on the portal"
-    return Entry(notice.subject, notice.text, where, label, moment(notice.created_at))
+    return Entry(notice.subject, notice.text, where, label, plain_moment(notice.created_at))
 
 
 def _unsubscribing(user: User, topics: Sequence[Topic]) -> dict[str, str]:

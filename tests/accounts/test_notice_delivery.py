@@ -250,6 +250,16 @@ def test_a_worker_that_dies_again_and_again_is_noticed_in_the_end(alice: User) -
     assert row.error == "No attempt came to an end."
 
 
+def test_a_worker_that_was_too_slow_does_not_take_the_mail_from_its_successor(alice: User) -> None:
+    told(alice)
+    slow, next_one = Notice.objects.get(), Notice.objects.get()
+    assert slow.claim(at=NOW, until=NOW + CLAIM)
+    assert next_one.claim(at=NOW + CLAIM, until=NOW + 2 * CLAIM)
+    slow.put_back(due_at=NOW, attempts=1, error="too late")
+    row = Notice.objects.get()
+    assert (row.claimed_until, row.error) == (NOW + 2 * CLAIM, "")
+
+
 def test_quiet_hours_hold_mails_back_but_not_that_a_session_is_stopped(
     alice: User, post: MailServer, settings: Settings
 ) -> None:
