@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounting import views
+from accounting.api import views as api
 
 urlpatterns = [
     path("my/", views.my_usage, name="my_usage"),
@@ -21,4 +22,6 @@ urlpatterns = [
     path("overview/replay/", views.policy_replay, name="policy_replay"),
     path("overview/replay.csv", views.policy_replay_csv, name="policy_replay_csv"),
     path("overview/unattributed.csv", views.unattributed_csv, name="unattributed_csv"),
+    path("api/v1/usage", api.UsageView.as_view(), name="api-usage"),
+    path("api/v1/groups/<slug:name>/forecast", api.ForecastView.as_view(), name="api-forecast"),
 ]

@@ -174,7 +174,7 @@ NAMED = {
 def _statement(dimensions: Sequence[str], of_group: bool, of_user: bool) -> str:
     by_person = of_user or "user" in dimensions
     rollup_rows = MONTHS_AND_DAYS if tuple(dimensions) == ("user",) and not of_group else DAYS
-    in_group = "AND {0}.group_id = %(group)s" if of_group else ""
+    in_group = "AND {0}.group_id = %(group)s " if of_group else ""
     in_user = "AND {0}.user_id = %(user)s" if of_user else ""
     columns = [name if name == "day" else f"{name}_id" for name in dimensions]
     people = ", {0}.user_id" if by_person else ""

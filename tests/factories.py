@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import Permission
 
 from accounts.models import Group, Invitation, Membership, User
-from quotas.models import AllocationPeriod, ComputeQuota
+from quotas.models import AllocationPeriod, ComputeQuota, Grant
 from sessions.hub.seats import seat
 from sessions.models import Charge, Hub, Image, Session, Size, StaleDay
 
@@ -55,6 +55,11 @@ def quota(of: Group, within: AllocationPeriod, hours: str, mode: str = "hard") -
     return ComputeQuota.objects.create(
         group=of, period=within, core_hours=Decimal(hours), mode=mode
     )
+
+
+def grant(to: ComputeQuota, hours: str, author: User, **values: Any) -> Grant:
+    values = {"reason": "More to observe", "valid_from": LONG_AGO, **values}
+    return Grant.objects.create(quota=to, core_hours=Decimal(hours), author=author, **values)
 
 
 def hub(name: str = "demo", **values: Any) -> Hub:

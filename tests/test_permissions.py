@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
+from quotas.models import StorageQuota
 from tests import factories
 from tests.cast import Cast, make_cast
 
@@ -121,7 +123,7 @@ def world() -> World:
     manager, staff = factories.user("max"), factories.user("sam", is_staff=True)
     factories.membership(manager, cast.transients, "manager")
     people = (None, erin, cast.charlie, cast.bob, manager, cast.alice, staff, cast.dora)
-    names = {
+    names: dict[str, object] = {
         "name": "transients",
         "username": "bob",
         "provider": "nowhere",
@@ -136,7 +138,18 @@ def world() -> World:
         "secret": "nobody-knows",
         "token": "nobody-signed-this",
     }
+    names |= quotas(cast)
     return World(cast, dict(zip(CALLERS, people, strict=True)), names)
+
+
+def quotas(cast: Cast) -> dict[str, object]:
+    """What transients is given: the keys of a period, of its quotas and of a grant."""
+    period = factories.period(date(2026, 1, 1), date(2027, 1, 1))
+    quota = factories.quota(cast.transients, period, "100")
+    stored = StorageQuota(pk=quota.pk, group=cast.transients, period=period, limit_bytes=1)
+    stored.save(force_insert=True)
+    grant = factories.grant(quota, "5", cast.dora)
+    return {"period": period.pk, "quota": quota.pk, "grant": grant.pk}
 
 
 def ask(world: World, caller: str, method: str, address: str) -> int:

@@ -17,6 +17,13 @@ def groups(caller: Caller, *, at: datetime) -> QuerySet[Group]:
     return Group.objects.of(caller, at=at)
 
 
+def led_groups(caller: Caller, *, at: datetime) -> QuerySet[Group]:
+    """Groups whose usage and quotas one may see, as on their pages; administrators see all."""
+    if not isinstance(caller, User):
+        return Group.objects.all()
+    return Group.objects.visible_to(caller, at=at)
+
+
 def people(caller: Caller, *, at: datetime) -> QuerySet[User]:
     """Oneself and the present members of the groups that one looks after."""
     everybody = User.objects.get_queryset()

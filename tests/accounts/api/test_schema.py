@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 
+from quotas.models import StorageQuota
 from tests import factories
 from tests.cast import Cast
 
@@ -45,12 +47,23 @@ def test_every_write_tells_of_idempotency_and_of_problems(schema: dict[str, Any]
             assert "application/problem+json" in methods[method]["responses"]["400"]["content"]
 
 
+def quotas(cast: Cast) -> dict[str, int]:
+    """A period, a quota with a grant, and a storage quota with the same number."""
+    period = factories.period(date(2026, 1, 1), date(2027, 1, 1))
+    quota = factories.quota(cast.transients, period, "100")
+    grant = factories.grant(quota, "5", cast.dora)
+    stored = StorageQuota(pk=quota.pk, group=cast.transients, period=period, limit_bytes=1)
+    stored.save(force_insert=True)
+    return {"period": period.pk, "quota": quota.pk, "grant": grant.pk}
+
+
 def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, program: Any) -> None:
     names = {
         "username": "bob",
         "name": "transients",
         "membership": cast.transients.memberships.get(user=cast.bob).pk,
         "invitation": factories.invitation(cast.transients, cast.alice).pk,
+        **quotas(cast),
     }
     dora, asked = program(cast.dora), 0
     for path, methods in schema["paths"].items():
