@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounting import tasks
 from accounting.outlook_notices.messages import Account, messages
 from accounting.outlook_notices.telling import tell_outlooks
 from accounts.models import Group, Membership, Notice, User
@@ -189,6 +191,19 @@ def test_of_a_closed_group_nothing_is_told(transients: Group) -> None:
 @pytest.mark.usefixtures("steady")
 def test_between_periods_nothing_is_told() -> None:
     assert tell_outlooks(at=NOW + 365 * DAY) == 0
+
+
+def test_beat_asks_for_it_each_day() -> None:
+    entry = settings.CELERY_BEAT_SCHEDULE["tell-outlooks"]
+    assert entry["task"] == tasks.tell_outlooks.name
+    assert (len(entry["schedule"].hour), len(entry["schedule"].minute)) == (1, 1)
+
+
+@pytest.mark.usefixtures("steady")
+def test_the_task_tells(alice: User) -> None:
+    with time_machine.travel(NOW, tick=False):
+        assert tasks.tell_outlooks() == 1
+    assert Notice.objects.get().recipient == alice
 
 
 def test_many_groups_cost_no_more_queries_than_few(spring: AllocationPeriod, db: None) -> None:

@@ -205,6 +205,20 @@ def test_a_refusal_never_counts_against_the_hub(hub: RealHub, portal: StubPortal
     assert hub.is_up()
 
 
+def test_the_spawn_page_says_what_a_start_costs_and_begins_with_the_last_choice(
+    hub: RealHub, portal: StubPortal
+) -> None:
+    size = {"name": "tiny", "why_not": None, "outlook": "0.5 core-hours per hour."}
+    group = OPTIONS["groups"][0] | {"outlook": "It runs out on 14 March 2026.", "sizes": [size]}
+    last = {"group": "transients", "image": "stable", "size": "tiny"}
+    ahead = OPTIONS | {"groups": [group], "last_choice": last}
+    portal.options = lambda user: (200, {"user": user, **ahead})
+    page = hub.browser("grace").get("spawn").text
+    assert "<strong>Transients.</strong> It runs out on 14 March 2026." in page
+    assert "<strong>Tiny:</strong> 0.5 core-hours per hour." in page
+    assert re.search(r'value="tiny"[^>]* checked', page)
+
+
 def test_a_person_who_may_start_nothing_reads_why(hub: RealHub, portal: StubPortal) -> None:
     portal.options = lambda user: (
         403,
