@@ -203,21 +203,21 @@ def unattributed_csv(request: HttpRequest, choice: Choice) -> HttpResponseBase:
 @staff_page
 def policy_replay(request: HttpRequest) -> HttpResponseBase:
     """What a quota or caps would have done in the past months."""
-    form = replay.ReplayForm(request.GET or None)
+    form, now = replay.ReplayForm(request.GET or None), clock.now()
     shown: dict[str, Any] = {"form": form, "query": request.GET.urlencode()}
-    if form.is_valid():
-        shown["found"] = replay.result(form, at=clock.now())
+    if form.is_short(at=now):
+        shown["found"] = replay.result(form, at=now)
     return render(request, "accounting/replay.html", shown)
 
 
 @staff_page
 def policy_replay_csv(request: HttpRequest) -> HttpResponseBase:
     """All warnings, refusals and stops of a replay."""
-    form = replay.ReplayForm(request.GET)
-    if not form.is_valid():
+    form, now = replay.ReplayForm(request.GET), clock.now()
+    if not form.is_short(at=now):
         text = form.errors.as_text()
         return HttpResponse(text, status=400, content_type="text/plain; charset=utf-8")
-    cells = form.report(at=clock.now()).cells()
+    cells = form.report(at=now).cells()
     return csv_answer.answer("replay.csv", COLUMNS, cells)
 
 

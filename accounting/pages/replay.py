@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 
 from accounting import charts, usage
+from accounting.replay.history import has_more_than, months_before
 from accounting.replay.report import Event, Report, report
 from accounting.usage import Window
 from accounts.models import Group
@@ -22,6 +23,9 @@ SHOWN = 200
 """So many refusals and stops are on the page; the file has all."""
 
 MOST_MONTHS = 24
+MOST_CHARGES = 200_000
+"""More would take longer than people wait for a page; the command has no bound."""
+
 MODES = [
     (Mode.SOFT, "soft (refuse new sessions)"),
     (Mode.HARD, "hard (also stop running ones)"),
@@ -72,6 +76,20 @@ class ReplayForm(PortalForm):
             member_sessions=chosen["member_sessions"],
             group_sessions=chosen["group_sessions"],
         )
+
+    def is_short(self, *, at: datetime) -> bool:
+        """Whether it is valid, and its past short enough for a page; else it says so."""
+        if not self.is_valid():
+            return False
+        chosen = self.cleaned_data
+        start = months_before(chosen["months"], at=at)
+        if has_more_than(MOST_CHARGES, chosen["group"], start=start, at=at):
+            self.add_error(
+                "months",
+                f"There are more than {MOST_CHARGES:,} charges in this time. Choose fewer months "
+                "or one group, or ask an administrator of the server to run manage.py replay_quota.",
+            )
+        return not self.errors
 
     def report(self, *, at: datetime) -> Report:
         """What that would have done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -13,6 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounting import usage
+from accounting.pages import replay
 from accounting.replay.history import months_before
 from accounting.replay.report import report
 from accounting.usage import Window
@@ -129,6 +131,18 @@ def test_a_wrong_wish_is_told_beside_its_field(dora: User) -> None:
     page = text(dora, PATH, months=99, mode="soft")
     assert "less than or equal to 24" in page
     assert visit(dora, "/overview/replay.csv", months=99, mode="soft").status_code == 400
+
+
+@pytest.mark.usefixtures("ten_days")
+def test_more_than_a_page_can_wait_for_is_told(dora: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    wish: dict[str, Any] = {"months": 1, "mode": "soft", "core_hours": "8"}
+    monkeypatch.setattr(replay, "MOST_CHARGES", 11)
+    assert "By group" in text(dora, PATH, **wish)
+    monkeypatch.setattr(replay, "MOST_CHARGES", 10)
+    page = text(dora, PATH, **wish)
+    assert "more than 10 charges in this time" in page
+    assert "By group" not in page
+    assert visit(dora, "/overview/replay.csv", **wish).status_code == 400
 
 
 def test_the_page_says_what_it_assumes(dora: User) -> None:
