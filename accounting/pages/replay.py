@@ -87,7 +87,7 @@ class ReplayForm(PortalForm):
             self.add_error(
                 "months",
                 f"There are more than {MOST_CHARGES:,} charges in this time. Choose fewer months "
-                "or one group, or ask an administrator of the server to run manage.py replay_quota.",
+                "or one group, or have manage.py replay_quota run on the server.",
             )
         return not self.errors
 
