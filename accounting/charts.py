@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from accounting.usage import DayUserUsage, Named
+from accounting.group_usage import GroupUsage
+from accounting.usage import Named
 from quotas.vocabulary import core_hours
 
 LARGEST = 7
@@ -21,21 +22,23 @@ Sums = dict[date, int]
 
 
 def core_hours_per_day(
-    days: Sequence[date], rows: Iterable[DayUserUsage], *, ranks: Mapping[int, int]
+    days: Sequence[date], group: GroupUsage, *, ranks: Mapping[int, int]
 ) -> dict[str, Any]:
-    """Bars per UTC day, stacked by person in order of use; the largest seven by name.
+    """Bars per UTC day, stacked by person in order of use; those who used most by name.
 
     `ranks` has the place of people (by id) in their group: it gives the same person the same
     colour in every window, as far as there are colours.
     """
-    by_person: dict[Named | None, Sums] = defaultdict(lambda: defaultdict(int))
-    for row in rows:
-        by_person[row.user][row.day] += row.usage.millicore_seconds
-    named, others = _largest(by_person)
-    colours = _colours([person for person, _ in named], ranks)
-    traces = [_trace(_label(person), colours[person], days, sums) for person, sums in named]
-    if others:
-        traces.append(_trace(f"{len(others)} {OTHERS}", COLOURS, days, _added(others)))
+    sums: dict[Named | None, Sums] = defaultdict(dict)
+    for row in group.largest:
+        sums[row.user][row.day] = row.usage.millicore_seconds
+    named = [row.user for row in group.people if row.user in sums]
+    colours = _colours(named, ranks)
+    traces = [_trace(_label(person), colours[person], days, sums[person]) for person in named]
+    if group.others:
+        rest = {row.day: row.usage.millicore_seconds for row in group.others}
+        label = f"{len(group.people) - len(named)} {OTHERS}"
+        traces.append(_trace(label, COLOURS, days, rest))
     return {"data": traces, "layout": _layout()}
 
 
@@ -49,13 +52,6 @@ def replayed_per_day(
         _trace("not used", 2, days, not_used),
     ]
     return {"data": traces, "layout": _layout()}
-
-
-def _largest(
-    by_person: Mapping[Named | None, Sums],
-) -> tuple[list[tuple[Named | None, Sums]], list[Sums]]:
-    ordered = sorted(by_person.items(), key=lambda item: (-sum(item[1].values()), _label(item[0])))
-    return ordered[:LARGEST], [sums for _, sums in ordered[LARGEST:]]
 
 
 def _colours(people: Sequence[Named | None], ranks: Mapping[int, int]) -> dict[Named | None, int]:
@@ -73,14 +69,6 @@ def _colours(people: Sequence[Named | None], ranks: Mapping[int, int]) -> dict[N
 
 def _rank(person: Named | None, ranks: Mapping[int, int]) -> int:
     return len(ranks) if person is None else ranks.get(person.pk, len(ranks))
-
-
-def _added(parts: Iterable[Sums]) -> Sums:
-    total: Sums = defaultdict(int)
-    for sums in parts:
-        for day, amount in sums.items():
-            total[day] += amount
-    return total
 
 
 def _trace(

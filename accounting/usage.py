@@ -15,10 +15,10 @@ from typing import Any
 
 from django.db import connection
 
-from accounting.charges import CHARGES_OF_PAIRS, DAY_END, DAY_START
+from accounting.parts import parts
 from accounts.models import Group, User
 from quotas.vocabulary import Usage
-from sessions.usage import amounts, usage
+from sessions.usage import usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +108,33 @@ def by_day(
 def by_day_and_user(window: Window, *, group: Group) -> list[DayUserUsage]:
     """Of a group, per UTC day and person, in order of days and names."""
     rows = _sums(window, ("day", "user"), group=group)
-    return [DayUserUsage(row[0], _named(row[1:4]), usage(row[4:])) for row in rows]
+    return [DayUserUsage(row[0], named(row[1:4]), usage(row[4:])) for row in rows]
 
 
 def by_user(window: Window, *, group: Group | None = None) -> list[UserUsage]:
     """Per person (of a group, or of all groups and none), in order of names."""
     rows = _sums(window, ("user",), group=group)
-    return [UserUsage(_named(row[:3]), usage(row[3:])) for row in rows]
+    return [UserUsage(named(row[:3]), usage(row[3:])) for row in rows]
 
 
 def by_group(window: Window, *, user: User | None = None) -> list[GroupUsage]:
     """Per group (of a person, or of everybody), in order of names; unattributed last."""
     rows = _sums(window, ("group",), user=user)
-    return [GroupUsage(_named(row[:3]), usage(row[3:])) for row in rows]
+    return [GroupUsage(named(row[:3]), usage(row[3:])) for row in rows]
 
 
 def by_user_and_group(window: Window) -> list[UserGroupUsage]:
     """Per person and group, in order of names."""
     rows = _sums(window, ("user", "group"))
-    return [UserGroupUsage(_named(row[:3]), _named(row[3:6]), usage(row[6:])) for row in rows]
+    return [UserGroupUsage(named(row[:3]), named(row[3:6]), usage(row[6:])) for row in rows]
 
 
-def _sums(
-    window: Window,
-    dimensions: Sequence[str],
-    *,
-    group: Group | None = None,
-    user: User | None = None,
-) -> list[tuple[Any, ...]]:
+def parameters(
+    window: Window, *, group: Group | None = None, user: User | None = None
+) -> dict[str, Any]:
+    """What statements that begin with `accounting.parts` are given."""
     full_from, full_to = window.full_days
-    parameters: dict[str, Any] = {
+    return {
         "start": window.start,
         "end": window.end,
         "at": window.at,
@@ -149,12 +146,25 @@ def _sums(
         "group": group and group.pk,
         "user": user and user.pk,
     }
+
+
+def _sums(
+    window: Window,
+    dimensions: Sequence[str],
+    *,
+    group: Group | None = None,
+    user: User | None = None,
+) -> list[tuple[Any, ...]]:
+    statement = _statement(dimensions, group is not None, user is not None)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(dimensions, group is not None, user is not None), parameters)
+        cursor.execute(statement, parameters(window, group=group, user=user))
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
 
+PERSON = (
+    "u.id, u.username, coalesce(nullif(trim(u.first_name || ' ' || u.last_name), ''), u.username)"
+)
 NAMED = {
     "day": ("day", "", "day"),
     "group": (
@@ -163,8 +173,7 @@ NAMED = {
         'g.name COLLATE "C"',
     ),
     "user": (
-        "u.id, u.username,"
-        " coalesce(nullif(trim(u.first_name || ' ' || u.last_name), ''), u.username)",
+        PERSON,
         "LEFT JOIN accounts_user u ON u.id = t.user_id",
         'u.username COLLATE "C"',
     ),
@@ -172,21 +181,14 @@ NAMED = {
 
 
 def _statement(dimensions: Sequence[str], of_group: bool, of_user: bool) -> str:
-    by_person = of_user or "user" in dimensions
-    rollup_rows = MONTHS_AND_DAYS if tuple(dimensions) == ("user",) and not of_group else DAYS
-    in_group = "AND {0}.group_id = %(group)s " if of_group else ""
-    in_user = "AND {0}.user_id = %(user)s" if of_user else ""
     columns = [name if name == "day" else f"{name}_id" for name in dimensions]
-    people = ", {0}.user_id" if by_person else ""
-    return STATEMENT.replace("{rollup_rows}", rollup_rows).format(
-        rollup="accounting_userday" if by_person else "accounting_groupday",
-        stale_filter=in_group.format("s"),
-        rollup_filter=(in_group + in_user).format("r"),
-        charge_filter=(in_group + in_user).format("c"),
-        rollup_user=people.format("r"),
-        charge_user=people.format("c"),
-        amounts=amounts(f"greatest(%(start)s, {DAY_START})", f"least(%(end)s, {DAY_END})"),
-        charges_of_pairs=CHARGES_OF_PAIRS,
+    found = parts(
+        by_person=of_user or "user" in dimensions,
+        of_group=of_group,
+        of_user=of_user,
+        by_month=tuple(dimensions) == ("user",) and not of_group,
+    )
+    return found + TOTALS.format(
         columns="".join(f"{name}, " for name in columns),
         grouping=f"GROUP BY {', '.join(columns)}" if columns else "",
         labels="".join(f"{NAMED[name][0]}, " for name in dimensions),
@@ -195,68 +197,8 @@ def _statement(dimensions: Sequence[str], of_group: bool, of_user: bool) -> str:
     )
 
 
-CLEAN = """
-NOT EXISTS (SELECT FROM pairs p
-            WHERE p.day = r.day AND coalesce(p.group_id, 0) = coalesce(r.group_id, 0))
-"""
-
-DAYS = f"""
-    SELECT r.day, r.group_id{{rollup_user}}, r.millicore_seconds, r.mib_seconds, r.gpu_seconds
-    FROM {{rollup}} r
-    WHERE r.day >= %(full_from)s AND r.day < %(full_to)s {{rollup_filter}} AND {CLEAN}
-"""
-
-# Summed months that lie within the window and have no stale day, and the days between them.
-MONTHS = """
-    SELECT m.month, (m.month + interval '1 month')::date AS next
-    FROM accounting_summedmonth m
-    WHERE m.month >= %(full_from)s AND m.month + interval '1 month' <= %(full_to)s
-      AND NOT EXISTS (SELECT FROM pairs p
-                      WHERE p.day >= m.month AND p.day < m.month + interval '1 month')
-"""
-MONTHS_AND_DAYS = f"""
-    SELECT r.month AS day, NULL::bigint AS group_id, r.user_id,
-           r.millicore_seconds, r.mib_seconds, r.gpu_seconds
-    FROM ({MONTHS}) m JOIN accounting_usermonth r ON r.month = m.month
-    UNION ALL
-    SELECT r.* FROM (
-        SELECT lag(next, 1, %(full_from)s) OVER (ORDER BY month) AS first, month AS next
-        FROM ({MONTHS} UNION ALL SELECT %(full_to)s, NULL) m
-    ) gap CROSS JOIN LATERAL (
-        SELECT r.day, r.group_id, r.user_id, r.millicore_seconds, r.mib_seconds, r.gpu_seconds
-        FROM accounting_userday r
-        WHERE r.day >= gap.first AND r.day < gap.next AND {CLEAN}
-        OFFSET 0
-    ) r
-    WHERE gap.first < gap.next
-"""
-
-STATEMENT = """
-WITH pairs AS (
-    SELECT s.day, s.group_id FROM hub_sessions_staleday s
-    WHERE s.day >= %(first_day)s AND s.day <= %(last_day)s {stale_filter}
-    UNION
-    SELECT r.day, r.group_id FROM {rollup} r
-    WHERE r.day = ANY(%(cut_days)s::date[]) {rollup_filter}
-), parts AS (
-    {rollup_rows}
-    UNION ALL
-    SELECT p.day, p.group_id{charge_user}, {amounts}
-    FROM pairs p {charges_of_pairs}
-    WHERE true {charge_filter}
-    GROUP BY p.day, p.group_id{charge_user}
-    UNION ALL
-    SELECT p.day, c.group_id{charge_user}, {amounts}
-    FROM hub_sessions_charge c
-    CROSS JOIN LATERAL (
-        SELECT generate_series(
-            date_trunc('day', greatest(c.started_at, %(start)s), 'UTC'),
-            least(%(at)s, %(end)s) - interval '1 microsecond',
-            interval '1 day')::date AS day
-    ) p
-    WHERE c.ended_at IS NULL {charge_filter}
-    GROUP BY p.day, c.group_id{charge_user}
-), totals AS (
+TOTALS = """
+, totals AS (
     SELECT {columns}sum(millicore_seconds) AS millicore_seconds, sum(mib_seconds) AS mib_seconds,
            sum(gpu_seconds) AS gpu_seconds
     FROM parts {grouping}
@@ -268,7 +210,7 @@ ORDER BY {ordering}
 """
 
 
-def _named(row: Sequence[Any]) -> Named | None:
+def named(row: Sequence[Any]) -> Named | None:
     return None if row[0] is None else Named(*row)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,7 +11,8 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 
 from accounting import charts, usage
-from accounting.usage import DayUserUsage, Named, Window
+from accounting.group_usage import of_group
+from accounting.usage import Named, UserUsage, Window
 from accounts.models import Group, Membership
 from lsp_portal.lib.display import QuotaBar, compute_quota_bar, storage_quota_bar
 from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
@@ -65,18 +65,17 @@ def dashboard(
     group: Group, window: Window, period: AllocationPeriod | None, *, members: str = ""
 ) -> Dashboard:
     """The group in the window, with that page of members; quotas where it is a period."""
-    days = usage.by_day_and_user(window, group=group)
-    used = _by_person(days)
-    total = sum((amount for _, amount in used.values()), Usage())
+    used = of_group(group, window, largest=charts.LARGEST)
+    total = used.total
     ever = _memberships(group)
     valid = _in_force(ever, at=window.at)
     quota = _quota(group, period, at=window.at)
     samples = list(StorageSample.objects.filter(group=group).newest())
     return Dashboard(
         total=total,
-        members=Paginator(_members(valid, used, total), MEMBER_ROWS).get_page(members),
+        members=Paginator(_members(valid, used.people, total), MEMBER_ROWS).get_page(members),
         leaders=_leaders(valid),
-        figure=charts.core_hours_per_day(_days(window), days, ranks=_ranks(ever)),
+        figure=charts.core_hours_per_day(_days(window), used, ranks=_ranks(ever)),
         compute=_compute_bar(group, quota, total, at=window.at),
         mode=MODE_WORDS[quota.mode] if quota else "",
         storage=_storage_bar(group, samples, at=window.at),
@@ -93,9 +92,9 @@ def running(group: Group, *, at: datetime) -> int:
 
 def member_rows(group: Group, window: Window) -> list[MemberRow]:
     """The table by member, as on the page."""
-    used = _by_person(usage.by_day_and_user(window, group=group))
+    used = usage.by_user(window, group=group)
     valid = _in_force(_memberships(group), at=window.at)
-    return _members(valid, used, sum((amount for _, amount in used.values()), Usage()))
+    return _members(valid, used, sum((row.usage for row in used), Usage()))
 
 
 def day_cells(group: Group, window: Window) -> Iterator[list[str]]:
@@ -117,32 +116,22 @@ def _in_force(ever: Sequence[Membership], *, at: datetime) -> list[Membership]:
     return sorted(valid.values(), key=lambda member: member.pk)
 
 
-def _by_person(days: Sequence[DayUserUsage]) -> dict[int | None, tuple[Named | None, Usage]]:
-    """The sums of the days, by the id of the person."""
-    people: dict[int | None, Named | None] = {}
-    sums: dict[int | None, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for row in days:
-        key = row.user.pk if row.user else None
-        people[key] = row.user
-        added = sums[key]
-        added[0] += row.usage.millicore_seconds
-        added[1] += row.usage.mib_seconds
-        added[2] += row.usage.gpu_seconds
-    return {key: (person, Usage(*sums[key])) for key, person in people.items()}
-
-
 def _members(
-    valid: Sequence[Membership], used: dict[int | None, tuple[Named | None, Usage]], total: Usage
+    valid: Sequence[Membership], used: Sequence[UserUsage], total: Usage
 ) -> list[MemberRow]:
     roles = {member.user.pk: str(member.get_role_display()) for member in valid}
     rows = [
-        MemberRow(person, roles.get(key or 0, ""), amount, _percent(amount, total))
-        for key, (person, amount) in used.items()
-    ]
+        MemberRow(
+            row.user, roles.get(row.user.pk if row.user else 0, ""), row.usage,
+            _percent(row.usage, total),
+        )
+        for row in used
+    ]  # fmt: skip
+    there = {row.user.pk for row in used if row.user}
     rows += [
         MemberRow(_named(member), roles[member.user.pk], Usage(), Decimal("0.0"))
         for member in valid
-        if member.user.pk not in used
+        if member.user.pk not in there
     ]
     return sorted(rows, key=lambda row: (-row.usage.millicore_seconds, _names(row.user)))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import plotly.graph_objects
 import pytest
 
 from accounting import charts
-from accounting.usage import DayUserUsage, Named
+from accounting.group_usage import GroupUsage
+from accounting.usage import DayUsage, DayUserUsage, Named, UserUsage
 from quotas.vocabulary import Usage, core_hours
 
 DAYS = [date(2026, 5, 1) + timedelta(days=number) for number in range(10)]
@@ -27,6 +30,25 @@ def ranks(people: int) -> dict[int, int]:
     return {number: number for number in range(people)}
 
 
+def together(rows: Iterable[DayUserUsage]) -> GroupUsage:
+    """The rows as a group's usage, in which seven people are shown day by day."""
+    sums: Counter[Named | None] = Counter()
+    rest: Counter[date] = Counter()
+    rows = list(rows)
+    for row in rows:
+        sums[row.user] += row.usage.millicore_seconds
+    ordered = sorted(sums, key=lambda user: -sums[user])
+    named = ordered[: charts.LARGEST]
+    for row in rows:
+        if row.user not in named:
+            rest[row.day] += row.usage.millicore_seconds
+    return GroupUsage(
+        people=[UserUsage(user, Usage(sums[user])) for user in ordered],
+        largest=[row for row in rows if row.user in named],
+        others=[DayUsage(day, Usage(amount)) for day, amount in rest.items()],
+    )
+
+
 @pytest.mark.parametrize("people", [0, 1, 7, 8, 30])
 def test_the_bars_add_up_to_the_table(people: int) -> None:
     rows = [
@@ -35,7 +57,7 @@ def test_the_bars_add_up_to_the_table(people: int) -> None:
         for day in range(0, 10, 3)
     ]
 
-    figure = charts.core_hours_per_day(DAYS, rows, ranks=ranks(people))
+    figure = charts.core_hours_per_day(DAYS, together(rows), ranks=ranks(people))
 
     plotly.graph_objects.Figure(figure)
     drawn = sum(sum(trace["y"]) for trace in figure["data"])
@@ -48,7 +70,7 @@ def test_the_bars_add_up_to_the_table(people: int) -> None:
 def test_those_who_use_most_are_named_and_the_rest_is_one() -> None:
     rows = [use(person(number), 0, ODD * (number + 1)) for number in range(10)]
 
-    figure = charts.core_hours_per_day(DAYS, rows, ranks=ranks(10))
+    figure = charts.core_hours_per_day(DAYS, together(rows), ranks=ranks(10))
 
     assert [trace["name"] for trace in figure["data"]] == [
         *(f"Person {number}" for number in range(9, 2, -1)),
@@ -58,11 +80,11 @@ def test_those_who_use_most_are_named_and_the_rest_is_one() -> None:
 
 
 def test_a_person_keeps_the_colour_in_every_window() -> None:
-    alone = charts.core_hours_per_day(DAYS, [use(person(2), 0, ODD)], ranks=ranks(5))
+    alone = charts.core_hours_per_day(DAYS, together([use(person(2), 0, ODD)]), ranks=ranks(5))
     crowd = [use(person(number), 1, ODD * (9 - number)) for number in range(5)]
-    together = charts.core_hours_per_day(DAYS, crowd, ranks=ranks(5))
+    crowded = charts.core_hours_per_day(DAYS, together(crowd), ranks=ranks(5))
 
-    colours = {trace["name"]: trace["meta"]["colour"] for trace in together["data"]}
+    colours = {trace["name"]: trace["meta"]["colour"] for trace in crowded["data"]}
     assert alone["data"][0]["meta"]["colour"] == colours["Person 2"] == 3
     assert sorted(colours.values()) == [1, 2, 3, 4, 5]
 
@@ -71,7 +93,7 @@ def test_nobody_shares_a_colour_in_a_large_group() -> None:
     rows = [use(person(number), 0, ODD) for number in (0, 7, 14, 21, 1, 8)]
     rows += [use(None, 0, ODD)]
 
-    figure = charts.core_hours_per_day(DAYS, rows, ranks=ranks(22))
+    figure = charts.core_hours_per_day(DAYS, together(rows), ranks=ranks(22))
 
     colours = [trace["meta"]["colour"] for trace in figure["data"]]
     assert sorted(colours) == [1, 2, 3, 4, 5, 6, 7]
@@ -79,6 +101,6 @@ def test_nobody_shares_a_colour_in_a_large_group() -> None:
 
 
 def test_a_correction_below_zero_is_drawn() -> None:
-    figure = charts.core_hours_per_day(DAYS, [use(person(0), 2, -3_600_000)], ranks={})
+    figure = charts.core_hours_per_day(DAYS, together([use(person(0), 2, -3_600_000)]), ranks={})
 
     assert figure["data"][0]["y"][2] == -1.0

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounting import rollups, usage
+from accounting.group_usage import GroupUsage, of_group
 from accounting.models import GroupDay, UserDay
 from accounting.usage import Window
 from accounts.models import Group, User
@@ -291,11 +292,25 @@ def _check(cast: Cast, bookings: list[Booking], start: int, end: int, at: int) -
         members = usage.by_day_and_user(window, group=group)
         assert sum(row.usage.millicore_seconds for row in members) == ours.total()
         assert usage.total(window, group=group).millicore_seconds == ours.total()
+        _check_group(of_group(group, window, largest=1), ours)
         assert used(group=group, start=window.start, end=window.end, at=window.at) == usage.total(
             window, group=group
         )
     bob = Counter({key: amount for key, amount in cells.items() if key[1] == cast.bob})
     assert _by_name(usage.by_group(window, user=cast.bob), "group") == _names(_sum_by(bob, 2))
+
+
+def _check_group(found: GroupUsage, ours: Counter[tuple[date, User | None, Group | None]]) -> None:
+    """Everybody's sum is there, and the days of the first and of the others make it up."""
+    assert found.total.millicore_seconds == ours.total()
+    assert _by_name(found.people, "user") == _names(_sum_by(ours, 1))
+    days: Counter[date] = Counter()
+    for row in found.largest:
+        days[row.day] += row.usage.millicore_seconds
+    for rest in found.others:
+        days[rest.day] += rest.usage.millicore_seconds
+    assert {day: amount for day, amount in days.items() if amount} == _sum_by(ours, 0)
+    assert {row.user for row in found.largest} <= {row.user for row in found.people[:1]}
 
 
 def _check_split(cast: Cast, cuts: list[int], at: int) -> None:
