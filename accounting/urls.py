@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounting import views
+from accounting import request_pages, views
 from accounting.api import views as api
 
 urlpatterns = [
@@ -16,6 +16,10 @@ urlpatterns = [
     path("groups/<str:name>/days.csv", views.group_days_csv, name="group_days_csv"),
     path("groups/<str:name>/sessions.csv", views.group_sessions_csv, name="group_sessions_csv"),
     path("groups/<str:name>/what-if/", views.group_what_if, name="group_what_if"),
+    path("groups/<str:name>/requests/", request_pages.group_requests, name="group_requests"),
+    path("groups/<str:name>/requests/ask/", request_pages.ask, name="ask_quota"),
+    path("groups/<str:name>/requests/<int:number>/", request_pages.detail, name="quota_request"),
+    path("quota-requests/", request_pages.queue, name="quota_requests"),
     path("overview/", views.service_overview, name="overview"),
     path("overview/groups.csv", views.usage_by_group_csv, name="usage_by_group_csv"),
     path("overview/users.csv", views.usage_by_user_csv, name="usage_by_user_csv"),

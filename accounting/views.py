@@ -286,6 +286,7 @@ def _group_place(group: Group, user: User, choice: Choice) -> dict[str, Any]:
         "is_early": group.opens_at is not None and group.opens_at > at,
         "looks_after": may(Membership.Right.MEMBERS),
         "invites": may(Membership.Right.INVITATIONS),
+        "asks": may(Membership.Right.QUOTA),
     }
 
 

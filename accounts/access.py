@@ -85,6 +85,12 @@ def inviting_group_or_404(user: User, name: str, *, at: datetime) -> Group:
     return _one_or_404(Group.objects.all() if user.is_staff else entitled, name)
 
 
+def group_asking_or_404(user: User, name: str, *, at: datetime) -> Group:
+    """The group whose requests the person may see: with the right to ask, or as administrator."""
+    entitled = Group.objects.where(user, may=Membership.Right.QUOTA, at=at)
+    return _one_or_404(Group.objects.all() if user.is_staff else entitled, name)
+
+
 def local_path(request: HttpRequest, path: str | None) -> str:
     """`path` when it leads to this site, else the home page."""
     is_local = url_has_allowed_host_and_scheme(

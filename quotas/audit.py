@@ -1,7 +1,7 @@
 """What the trail of changes watches in this app."""
 
 from accounts.audit import watch
-from quotas.models import AllocationPeriod, Award, ComputeQuota, Grant, StorageQuota
+from quotas.models import AllocationPeriod, Award, ComputeQuota, Grant, QuotaRequest, StorageQuota
 
 
 def watch_quotas() -> None:
@@ -25,4 +25,9 @@ def watch_quotas() -> None:
     watch(
         StorageQuota, "group", "period", "limit_bytes",
         about=lambda quota: f"the storage quota for {quota.period.title}",
+    )  # fmt: skip
+    watch(
+        QuotaRequest, "period", "kind", "state", "amount", "offered", "reason", "asked_by",
+        "decided_by", "answer", "closed_by",
+        about=lambda request: f"the request for {request.get_kind_display()} in {request.period}",
     )  # fmt: skip

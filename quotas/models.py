@@ -15,6 +15,7 @@ from django.db.models.functions import Cast, Coalesce, Greatest, Least
 
 from accounts.models import Group, User
 from lsp_portal.lib import clock
+from lsp_portal.lib.display import byte_size
 
 HOURS: models.DecimalField[Decimal, Decimal] = models.DecimalField(max_digits=16, decimal_places=6)
 
@@ -246,3 +247,87 @@ class StorageQuota(models.Model):
 
     def __str__(self) -> str:
         return f"{self.limit_bytes} bytes of {self.group} in {self.period}"
+
+
+class QuotaRequestQuerySet(models.QuerySet["QuotaRequest"]):
+    def undecided(self) -> Self:
+        """Requests for which somebody still has to do something."""
+        return self.filter(state__in=QuotaRequest.UNDECIDED)
+
+
+class QuotaRequest(models.Model):
+    """What a group asks for in a period; kept for ever, with what was known when it was asked.
+
+    `amount` and `offered` are core-hours on top of the quota, or the bytes of a new storage quota.
+    """
+
+    class Kind(models.TextChoices):
+        HOURS = "hours", "core-hours"
+        STORAGE = "storage", "storage"
+
+    class State(models.TextChoices):
+        OPEN = "open", "waiting for a decision"
+        COUNTERED = "countered", "another amount offered"
+        GRANTED = "granted", "granted"
+        DECLINED = "declined", "declined"
+        TURNED_DOWN = "turned_down", "offer turned down"
+        WITHDRAWN = "withdrawn", "withdrawn"
+
+    UNDECIDED = (State.OPEN, State.COUNTERED)
+
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="quota_requests")
+    period = models.ForeignKey(AllocationPeriod, on_delete=models.PROTECT, related_name="requests")
+    kind = models.CharField(max_length=7, choices=Kind)
+    state = models.CharField(max_length=11, choices=State, default=State.OPEN)
+    amount = models.DecimalField(max_digits=26, decimal_places=6)
+    offered = models.DecimalField(max_digits=26, decimal_places=6, null=True)
+    reason = models.TextField(max_length=2000)
+    facts = models.JSONField()
+    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    decided_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    answer = models.TextField(max_length=300, blank=True)
+    closed_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    closed_at = models.DateTimeField(null=True)
+    grant = models.OneToOneField(Grant, null=True, on_delete=models.PROTECT, related_name="request")
+
+    objects = QuotaRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-asked_at", "-pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["group", "period", "kind"],
+                condition=Q(state__in=["open", "countered"]),
+                name="one_undecided_request",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=Decimal(0)), name="request_is_more_than_nothing"
+            ),
+            models.CheckConstraint(
+                condition=Q(offered=None) | Q(offered__gt=Decimal(0)),
+                name="offer_is_more_than_nothing",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.words} for {self.group} in {self.period}"
+
+    @property
+    def words(self) -> str:
+        """What is asked for, with its unit."""
+        return self._written(self.amount)
+
+    @property
+    def offered_words(self) -> str:
+        return self._written(self.offered) if self.offered is not None else ""
+
+    @property
+    def is_undecided(self) -> bool:
+        return self.state in self.UNDECIDED
+
+    def _written(self, amount: Decimal) -> str:
+        if self.kind == self.Kind.HOURS:
+            return f"{amount.normalize():,f} core-hours"
+        return byte_size(int(amount))
