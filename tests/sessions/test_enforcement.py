@@ -8,11 +8,13 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.core.mail import get_connection
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from accounts.models import Notice, Topic, User
+from accounts.notices.delivery import send_next
 from lsp_portal.lib import advisory
 from quotas.ladder import Step
 from quotas.models import ComputeQuota, Grant
@@ -24,6 +26,7 @@ from sessions.models import Alert, Charge, Hub, LadderStep, QuotaLadder, Session
 from tests import factories
 from tests.cast import Cast
 from tests.sessions.stub_hub import StubHub
+from tests.smtp import MailServer
 
 NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -102,6 +105,35 @@ def test_the_whole_ladder_minute_by_minute(cast: Cast, stub: StubHub, session: S
     assert session.stop_note == "the compute quota of the group is used up"
     used = enforcement.standings(at=NOW + 11 * HOUR)[0].level.used
     assert 0 < used - 10 * 3_600_000 <= overshoot_of(session)
+
+
+def test_everybody_gets_each_mail_once(
+    cast: Cast, mail_server: MailServer, session: Session
+) -> None:
+    quota(cast, "10")
+    for minute in (0, 479, 480, 481, 570, 600, 601, 614, 615, 616):
+        for _ in range(2):
+            enforce_quotas(at=NOW + minute * MINUTE)
+            send(NOW + minute * MINUTE)
+    received = [
+        (mail["To"], mail["Subject"].strip().removesuffix(" · LSP Portal"))
+        for mail in mail_server.mails
+    ]
+    assert received == [
+        ("alice@example.org", "80 % of the compute quota of Transients is used"),
+        ("alice@example.org", "95 % of the compute quota of Transients is used"),
+        ("alice@example.org", "The compute quota of Transients is used up"),
+        ("bob@example.org", "Your session at Demo will be stopped at 1 May 2026, 18:15 UTC"),
+        ("alice@example.org", "Running sessions of Transients are stopped"),
+        ("bob@example.org", "Your session at Demo was stopped"),
+    ]
+
+
+def send(at: datetime) -> None:
+    post = get_connection()
+    while send_next(post, at=at):
+        pass
+    post.close()
 
 
 def overshoot_of(session: Session) -> int:
