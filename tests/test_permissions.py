@@ -41,6 +41,14 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api/v1/invitations/<invitation>/renew"): {},
     ("POST", "api/v1/invitations/<invitation>/revoke"): {},
     ("POST", "api/v1/memberships"): {"user": "charlie", "group": "transients"},
+    ("POST", "api/v1/allocation-periods"): {
+        "title": "2030",
+        "starts_on": "2030-01-01",
+        "ends_on": "2031-01-01",
+    },
+    ("POST", "api/v1/compute-quotas"): {},
+    ("POST", "api/v1/storage-quotas"): {},
+    ("POST", "api/v1/grants"): {},
     ("POST", "api/v1/invitations"): {"email": "new@example.org", "group": "transients"},
 }
 

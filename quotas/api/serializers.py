@@ -7,6 +7,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.api.serializers import Refusing
+from accounts.models import Group
 from quotas.models import AllocationPeriod, ComputeQuota, Grant, StorageQuota
 
 PERIOD: dict[str, Any] = {
@@ -91,3 +93,43 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
         model = Grant
         fields = tuple(GRANT)
         read_only_fields = fields
+
+
+def _hours(**options: Any) -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=16, decimal_places=6, **options)
+
+
+def _key(rows: Any) -> Any:
+    return serializers.PrimaryKeyRelatedField(queryset=rows)
+
+
+@_example("a new period", {"title": "2027", "starts_on": "2027-01-01", "ends_on": "2028-01-01"})
+class NewPeriodSerializer(Refusing):
+    title = serializers.CharField(max_length=60)
+    starts_on = serializers.DateField()
+    ends_on = serializers.DateField(help_text="The period ends before this day.")
+
+
+class NewQuotaSerializer(Refusing):
+    group: Any = serializers.SlugRelatedField(slug_field="name", queryset=Group.objects.all())
+    period = _key(AllocationPeriod.objects.all())
+
+
+@_example("a new quota", {"group": "transients", "period": 3, "core_hours": "1000"})
+class NewComputeQuotaSerializer(NewQuotaSerializer):
+    core_hours = _hours()
+    mode = serializers.ChoiceField(ComputeQuota.Mode.choices, required=False)
+
+
+@_example("a new storage quota", {"group": "transients", "period": 3, "limit_bytes": 10**12})
+class NewStorageQuotaSerializer(NewQuotaSerializer):
+    limit_bytes = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
+
+
+@_example("a new grant", {"quota": 7, "core_hours": "200", "reason": "Follow-up of a supernova"})
+class NewGrantSerializer(Refusing):
+    quota = _key(ComputeQuota.objects.all())
+    core_hours = _hours(help_text="Below zero to take some away.")
+    reason = serializers.CharField(max_length=300)
+    valid_from = serializers.DateTimeField(required=False)
+    valid_to = serializers.DateTimeField(required=False, allow_null=True)

@@ -223,3 +223,53 @@ def test_the_forecast_is_that_of_the_page(cast: Cast) -> None:
     }  # fmt: skip
     assert found["forecast"]["runs_out"] is not None
     assert Program(cast.bob).get("groups/transients/forecast").status_code == 404
+
+
+def test_an_administrator_makes_a_period_quotas_and_a_grant_each_once(cast: Cast) -> None:
+    dora = Program(cast.dora)
+    body = {"title": "2027", "starts_on": "2027-01-01", "ends_on": "2028-01-01"}
+    made = dora.post("allocation-periods", body, key="p")
+    assert made.status_code == 201, made.content
+    assert dora.post("allocation-periods", body, key="p").json() == made.json()
+    within = {"group": "transients", "period": made.json()["id"]}
+    quota = dora.post("compute-quotas", {**within, "core_hours": "100.5"}, key="q")
+    assert (quota.status_code, quota.json()["limit"]) == (201, "100.500000")
+    grant = {"quota": quota.json()["id"], "core_hours": "-0.5", "reason": "Too many"}
+    given = dora.post("grants", grant, key="g")
+    assert (given.status_code, given.json()["author"]) == (201, "dora")
+    assert dora.post("storage-quotas", {**within, "limit_bytes": 7}).status_code == 201
+    assert Program(cast.alice).post("grants", grant).status_code == 403
+    assert Program(None).post("grants", grant).status_code == 403
+    assert Program(cast.dora, ("read",)).post("grants", grant).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("allocation-periods", {"ends_on": "2026-01-01"}, "ends_on"),
+        ("allocation-periods", {"ends_on": "2027-06-01"}, ""),
+        ("allocation-periods", {"colour": "red"}, "colour"),
+        ("compute-quotas", {"core_hours": "-1"}, ""),
+        ("compute-quotas", {"core_hours": "1e400"}, "core_hours"),
+        ("compute-quotas", {"group": "nowhere"}, "group"),
+        ("compute-quotas", {"period": 0}, "period"),
+        ("storage-quotas", {"limit_bytes": 2**63}, "limit_bytes"),
+        ("grants", {"core_hours": "0"}, ""),
+        ("grants", {"reason": ""}, "reason"),
+        ("grants", {"valid_to": "2020-01-01T00:00:00Z"}, ""),
+    ],
+)
+def test_what_is_not_possible_is_refused_with_the_field(
+    cast: Cast, year: AllocationPeriod, path: str, body: Any, field: str
+) -> None:
+    quota = factories.quota(cast.galaxies, year, "10")
+    of_group = {"group": "transients", "period": year.pk}
+    right: dict[str, dict[str, Any]] = {
+        "allocation-periods": {"title": "x", "starts_on": "2026-06-01", "ends_on": "2027-06-01"},
+        "compute-quotas": {**of_group, "core_hours": "1"},
+        "storage-quotas": {**of_group, "limit_bytes": 1},
+        "grants": {"quota": quota.pk, "core_hours": "1", "reason": "More"},
+    }
+    answer = Program(cast.dora).post(path, {**right[path], **body})
+    assert answer.status_code == 400, answer.content
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
