@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import F, Func, JSONField
+from django.db.models.functions import Coalesce
 
 from accounts.models import Group, User
 from sessions.models import Session
@@ -31,7 +33,10 @@ def attribute(session: Session, *, user: User, group: Group, at: datetime) -> No
         raise AttributionRefused(f"The session is that of {session.user}, not of {user}.")
     with transaction.atomic():
         unpaid = Session.objects.filter(pk=session.pk, group=None)
-        if not unpaid.update(user=user, group=group, attributed_at=at):
+        known = Func(user.pk, function="hub_sessions_affiliation", output_field=JSONField())
+        affiliation = Coalesce(F("affiliation"), known)
+        booked = {"user": user, "group": group, "attributed_at": at, "affiliation": affiliation}
+        if not unpaid.update(**booked):
             raise AttributionRefused("A group pays for this session already.")
         with connection.cursor() as cursor:
             cursor.execute(

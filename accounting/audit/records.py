@@ -99,6 +99,45 @@ WHERE others_end > ready_at AND (ended_at IS NULL OR ended_at > ready_at)
 ORDER BY number LIMIT 1
 """
 
+# An adjustment is a pair of charges of its session. It continues the one before it, or takes back
+# what followed from evidence; before it may do that again, those before it must have been undone.
+ADJUSTMENTS = """
+WITH legs AS (
+    SELECT a.id, a.session_id, a.from_evidence, (t.sign, b.sign) = (-1, 1)
+               AND t.origin = 'adjustment' AND b.origin = 'adjustment'
+               AND t.session_id = a.session_id AND b.session_id = a.session_id
+               AND t.ended_at IS NOT NULL AND b.ended_at IS NOT NULL AS is_pair,
+           (t.user_id, t.cpu_millicores, t.memory_mib, t.gpus)::text AS taken_what,
+           (b.user_id, b.cpu_millicores, b.memory_mib, b.gpus)::text AS booked_what,
+           (t.user_id, t.group_id, t.started_at, t.ended_at, t.cpu_millicores)::text AS taken,
+           (b.user_id, b.group_id, b.started_at, b.ended_at, b.cpu_millicores)::text AS booked
+    FROM hub_sessions_adjustment a
+    JOIN hub_sessions_charge t ON t.id = a.taken_back_id
+    JOIN hub_sessions_charge b ON b.id = a.booked_id
+), chained AS (
+    SELECT l.*, lag(booked) OVER w AS before,
+           count(*) FILTER (WHERE from_evidence) OVER w AS chain
+    FROM legs l WINDOW w AS (PARTITION BY session_id ORDER BY id)
+), over AS (
+    SELECT session_id, chain, min(id) AS id, (array_agg(taken ORDER BY id))[1] AS taken,
+           (array_agg(booked ORDER BY id DESC))[1] AS booked,
+           chain < max(chain) OVER (PARTITION BY session_id) AS is_over
+    FROM chained GROUP BY session_id, chain
+), wrong AS (
+    SELECT session_id, 'adjustment ' || id AS what FROM chained
+    WHERE NOT is_pair OR taken_what IS DISTINCT FROM booked_what
+       OR (NOT from_evidence AND taken IS DISTINCT FROM before)
+    UNION ALL
+    SELECT session_id, 'adjustment ' || id FROM over WHERE is_over AND taken <> booked
+    UNION ALL
+    SELECT c.session_id, 'charge ' || c.id FROM hub_sessions_charge c
+    WHERE c.origin = 'adjustment'
+      AND NOT EXISTS (SELECT FROM hub_sessions_adjustment a WHERE a.taken_back_id = c.id)
+      AND NOT EXISTS (SELECT FROM hub_sessions_adjustment a WHERE a.booked_id = c.id)
+)
+SELECT session_id::text, what FROM wrong ORDER BY session_id, what LIMIT 1
+"""
+
 CHECKS = (
     Check(
         "records follow from events",
@@ -115,6 +154,11 @@ CHECKS = (
         CHARGES,
         "session {0} ({1}): person, group, start, end, millicores, MiB, GPUs should be {2};"
         " charged {3}",
+    ),
+    Check(
+        "adjustments are pairs that continue what was charged",
+        ADJUSTMENTS,
+        "session {0}: {1} is no such pair",
     ),
     Check(
         "no seat is charged twice at once",

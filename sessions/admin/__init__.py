@@ -1,6 +1,7 @@
 """Hubs, sessions and what they follow from, in the administration."""
 
 from sessions.admin.accounts import GroupWithSessionsAdmin, PersonWithSessionsAdmin
+from sessions.admin.adjustments import AdjustmentAdmin
 from sessions.admin.catalogue import ImageAdmin, SizeAdmin
 from sessions.admin.evidence import (
     AlertAdmin,
@@ -13,6 +14,7 @@ from sessions.admin.hubs import HubAdmin, HubUserNameAdmin
 from sessions.admin.records import ChargeAdmin, SessionAdmin
 
 __all__ = [
+    "AdjustmentAdmin",
     "AlertAdmin",
     "ChargeAdmin",
     "GroupWithSessionsAdmin",

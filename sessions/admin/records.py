@@ -27,6 +27,7 @@ from lsp_portal.lib.admin import (
     pretty_json,
 )
 from lsp_portal.lib.display import NOTHING, cores, duration, mebibytes, moment
+from sessions.admin.adjustments import AdjustingAdmin
 from sessions.admin.search import HELP, sessions_found
 from sessions.attribution import AttributionRefused, attribute
 from sessions.models import Charge, HubEvent, Session
@@ -108,7 +109,7 @@ class ChargeInline(ChargeColumns, EvidenceInline[Charge, Session]):
 
 
 @admin.register(Session)
-class SessionAdmin(BigTableAdmin[Session]):
+class SessionAdmin(AdjustingAdmin):
     list_display = (
         "number", "person", "group", "hub", "size", "current_state", "ready_at", "length",
     )  # fmt: skip

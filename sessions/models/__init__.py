@@ -1,3 +1,4 @@
+from sessions.models.adjustments import Adjustment
 from sessions.models.charges import Charge, StaleDay
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
@@ -6,6 +7,7 @@ from sessions.models.records import Session
 from sessions.models.storage import StorageSample
 
 __all__ = [
+    "Adjustment",
     "Alert",
     "Charge",
     "Hub",

@@ -43,6 +43,7 @@ from lsp_portal.administration import ORDER
 from lsp_portal.models import Service
 from quotas.models import AllocationPeriod, Award, ComputeQuota, StorageQuota
 from sessions.models import (
+    Adjustment,
     Alert,
     Charge,
     Hub,
@@ -161,6 +162,20 @@ def _hub(number: int) -> Hub:
     return hub
 
 
+def _adjustment(n: int) -> Adjustment:
+    """One of a session of its own."""
+    made = _session(n)
+    return Adjustment.objects.create(
+        session=made,
+        taken_back=factories.charge(made, sign=-1, origin="adjustment"),
+        booked=factories.charge(made, origin="adjustment"),
+        from_evidence=True,
+        author=factories.user(),
+        reason=f"mail {n}",
+        made_at=LONG_AGO,
+    )
+
+
 MAKE: dict[type[Model], Callable[[int], Any]] = {
     User: lambda n: factories.membership(factories.user(), factories.group()),
     Group: lambda n: factories.membership(factories.user(), factories.group(), "pi"),
@@ -223,6 +238,7 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     ),
     Session: _session,
     Charge: lambda n: factories.charge(_session(n)),
+    Adjustment: _adjustment,
     ExportRun: _run,
     ExportMark: _mark,
     Service: lambda n: Service.objects.create(title=f"Service {n}", text="A service."),
