@@ -21,7 +21,7 @@ from lsp_portal.lib.admin import CheckedRows, ChoicesReadOnce, PortalAdmin, list
 from lsp_portal.lib.byte_sizes import ByteSizeField
 from lsp_portal.lib.display import NOTHING, byte_size
 from quotas.awards import BadAmount, BadMove, move, read_core_hours
-from quotas.models import AllocationPeriod, Award, ComputeQuota, Grant, StorageQuota
+from quotas.models import AllocationPeriod, Award, Caps, ComputeQuota, Grant, StorageQuota
 
 Quota = TypeVar("Quota", bound=ComputeQuota | StorageQuota)
 OfPeriod = TypeVar("OfPeriod", bound=ComputeQuota | StorageQuota | Award)
@@ -49,6 +49,13 @@ class StorageQuotaOfGroupInline(QuotaOfGroupInline[StorageQuota]):
     model = StorageQuota
     fields = ("period", "limit_bytes")
     formfield_overrides = BYTES
+
+
+class CapsInline(admin.StackedInline[Caps, Group]):
+    model = Caps
+    can_delete = False
+    verbose_name_plural = "caps"
+    fields = (("member_core_hours", "member_sessions"), ("sessions", "gpus"))
 
 
 class NewQuotaInline(admin.TabularInline[Quota, AllocationPeriod]):
@@ -274,7 +281,12 @@ class GroupWithQuotasAdmin(GroupAdmin):
     """Groups, with what they are given."""
 
     list_display = (*GroupAdmin.list_display, "quota")
-    inlines = (*GroupAdmin.inlines, ComputeQuotaOfGroupInline, StorageQuotaOfGroupInline)
+    inlines = (
+        *GroupAdmin.inlines,
+        CapsInline,
+        ComputeQuotaOfGroupInline,
+        StorageQuotaOfGroupInline,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).annotate(_quota=_current_quota(clock.now()))

@@ -1,7 +1,15 @@
 """What the trail of changes watches in this app."""
 
 from accounts.audit import watch
-from quotas.models import AllocationPeriod, Award, ComputeQuota, Grant, QuotaRequest, StorageQuota
+from quotas.models import (
+    AllocationPeriod,
+    Award,
+    Caps,
+    ComputeQuota,
+    Grant,
+    QuotaRequest,
+    StorageQuota,
+)
 
 
 def watch_quotas() -> None:
@@ -30,4 +38,8 @@ def watch_quotas() -> None:
         QuotaRequest, "period", "kind", "state", "amount", "offered", "reason", "asked_by",
         "decided_by", "answer", "closed_by",
         about=lambda request: f"the request for {request.get_kind_display()} in {request.period}",
+    )  # fmt: skip
+    watch(
+        Caps, "group", "member_core_hours", "member_sessions", "sessions", "gpus",
+        about=lambda caps: "the caps",
     )  # fmt: skip

@@ -200,6 +200,48 @@ class Grant(models.Model):
         return f"{self.core_hours:+f} core-hours: {self.reason}"
 
 
+class Caps(models.Model):
+    """What a group, or one of its members, may take at most; empty fields are no limit."""
+
+    group = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="caps")
+    member_core_hours = models.DecimalField(
+        "core-hours of a member",
+        max_digits=16,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="In each allocation period.",
+    )
+    member_sessions = models.PositiveSmallIntegerField(
+        "sessions of a member",
+        null=True,
+        blank=True,
+        help_text="Pending and running at once, charged to this group.",
+    )
+    sessions = models.PositiveIntegerField(
+        "sessions of the group", null=True, blank=True, help_text="Pending and running at once."
+    )
+    gpus = models.PositiveIntegerField(
+        "GPUs of the group",
+        null=True,
+        blank=True,
+        help_text="Held at once by pending and running sessions.",
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "caps"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(member_core_hours=None) | Q(member_core_hours__gte=Decimal(0)),
+                name="member_cap_is_not_negative",
+                violation_error_message="Core-hours must not be negative.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"caps of {self.group}"
+
+
 class Award(models.Model):
     """A part of what the service itself was given for a period, by one of its funders."""
 

@@ -11,7 +11,7 @@ import orjson
 
 from accounts.names import NAME_PATTERN
 from lsp_portal.lib.prepared import Prepared
-from quotas.admission import Limits
+from quotas.admission import Caps, Limits
 from quotas.vocabulary import Resources
 from sessions.models import Hub, Image, Size
 
@@ -61,6 +61,7 @@ class GroupChoice:
     period: tuple[datetime, datetime] | None
     limits: Limits | None
     storage: Storage | None
+    caps: Caps | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,12 @@ GROUPS_JSON = f"""
             q.mode <> 'nominal' AS enforced, s.limit_bytes,
             CASE WHEN s.id IS NOT NULL THEN (SELECT coalesce(sum(used_bytes), 0)::bigint FROM (
                 {NEWEST_SAMPLES.format(owner="group_id = g.id AND user_id IS NULL")}
-            ) sample) END AS used_bytes
+            ) sample) END AS used_bytes,
+            (SELECT row_to_json(k) FROM (
+                SELECT floor(member_core_hours * 3600000)::bigint AS member_millicore_seconds,
+                    member_sessions, sessions, gpus
+                FROM quotas_caps WHERE group_id = g.id
+            ) k) AS caps
         FROM accounts_group g
         LEFT JOIN quotas_allocationperiod p
             ON p.starts_on <= %(day)s::date AND p.ends_on > %(day)s::date
@@ -227,6 +233,7 @@ def _group(row: dict[str, Any]) -> GroupChoice:
         period=period,
         limits=_limits(row, period[1]) if period else None,
         storage=_group_storage(row),
+        caps=Caps(**row["caps"]) if row["caps"] else None,
     )
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from lsp_portal.lib.prepared import Prepared
-from quotas.admission import Balance
+from quotas.admission import Balance, Load
 from sessions.catalogue import GroupChoice, Person
 from sessions.models import Hub
-from sessions.usage import USED
+from sessions.usage import USED, used_by
 
 HOLDING = "ended_at IS NULL AND (ready_at IS NOT NULL OR lease_until > %(at)s)"
 """`SessionQuerySet.holding` in SQL: pending within its lease, or running."""
+
+NO_LOAD = Load()
 
 # A full row lock would block every insert that refers to the row. People before groups, always.
 LOCK_PERSON = "SELECT FROM accounts_user WHERE id = %(user)s FOR NO KEY UPDATE;"
@@ -52,16 +55,46 @@ STANDING = Prepared(
 )
 
 
+LOAD = Prepared(
+    "launch_load",
+    f"""
+    SELECT used.millicore_seconds::bigint, held.*
+    FROM ({used_by("%(group)s", user="%(user)s")}) used, (
+        SELECT coalesce(sum(s.cpu_millicores * h.lease_seconds) FILTER (
+                WHERE s.user_id = %(user)s), 0)::bigint,
+            count(DISTINCT (s.hub_id, s.seat)) FILTER (WHERE s.user_id = %(user)s AND elsewhere),
+            count(DISTINCT (s.hub_id, s.seat)) FILTER (WHERE elsewhere),
+            coalesce(sum(s.gpus) FILTER (WHERE elsewhere), 0)::bigint
+        FROM hub_sessions_session s JOIN hub_sessions_hub h ON h.id = s.hub_id
+        CROSS JOIN LATERAL (
+            SELECT (s.hub_id, s.seat) IS DISTINCT FROM (%(hub)s, %(seat)s) AS elsewhere
+        ) place
+        WHERE s.group_id = %(group)s AND (s.hub_id, s.key) IS DISTINCT FROM (%(hub)s, %(key)s)
+            AND s.ended_at IS NULL AND (s.ready_at IS NOT NULL OR s.lease_until > %(at)s)
+    ) held
+    """,
+    group="bigint",
+    start="timestamptz",
+    end="timestamptz",
+    at="timestamptz",
+    user="bigint",
+    hub="bigint",
+    key="uuid",
+    seat="uuid",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a person and a group stand at a moment.
 
     `servers` counts the places at the hub where the person has a pending or running session,
-    if the hub has a limit for them.
+    if the hub has a limit for them. `load` is known of groups with caps.
     """
 
     balance: Balance
     servers: int
+    load: Load = NO_LOAD
 
 
 def standing(
@@ -92,7 +125,14 @@ def standing(
     }
     row = STANDING.one(values, first=_locks(hub) if lock else "")
     used, held, servers = row or (0, 0, 0)
-    return Standing(Balance(used, held, group.limits), servers)
+    load = _load(values) if group.caps else NO_LOAD
+    return Standing(Balance(used, held, group.limits), servers, load)
+
+
+def _load(values: dict[str, Any]) -> Load:
+    """The lock of the group, where it is held, covers this as well."""
+    row = LOAD.one({name: value for name, value in values.items() if name != "counted"})
+    return Load(*row) if row else NO_LOAD
 
 
 def _locks(hub: Hub) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from django.db import transaction
 
-from quotas.admission import hold
+from quotas.admission import Cap, Reached, hold, reached
 from sessions import refusals
 from sessions.catalogue import (
     Choices,
@@ -84,7 +84,7 @@ def choose(hub: Hub, choices: Choices, ask: Ask) -> Pick:
     size = _entry("size", choices.sizes, ask.size, group) or _size_elsewhere(choices, ask)
     check_open(hub, group)
     check_entry("image", image, group, choices.images)
-    check_entry("size", size, group, choices.sizes)
+    check_size(size, group, choices.sizes)
     return Pick(group, image, size)
 
 
@@ -111,30 +111,52 @@ def check_entry(kind: str, chosen: Entry, group: GroupChoice, offered: tuple[Ent
         raise refusals.entry_not_allowed(kind, chosen.title, group, open_entries)
 
 
+def check_size(size: SizeChoice, group: GroupChoice, offered: tuple[SizeChoice, ...]) -> None:
+    """Refuse a size that is not open to the group, or that has more GPUs than it may ever hold."""
+    check_entry("size", size, group, offered)
+    if group.caps and group.caps.gpus is not None and size.resources.gpus > group.caps.gpus:
+        raise refusals.too_many_gpus_of_size(group, size, group.caps.gpus)
+
+
 def check_limits(
     hub: Hub, choices: Choices, group: GroupChoice, size: SizeChoice, now: Standing
 ) -> None:
     """Refuse for too many sessions, for full storage, and for a compute quota used up."""
+    own = hold(size.resources.cpu_millicores, hub.lease_seconds)
+    cap = _cap(hub, group, size, now)
     if hub.max_sessions_per_user is not None and now.servers >= hub.max_sessions_per_user:
         raise refusals.too_many_sessions(hub.max_sessions_per_user, now.servers)
+    if cap and cap.cap is not Cap.MEMBER_HOURS:
+        raise refusals.cap_reached(group, size, cap, fitting(hub, choices, group, now))
     if choices.person.full_mount:
         raise refusals.storage_full(choices.person.full_mount, "Your home")
     if group.storage and group.storage.is_full:
         raise refusals.storage_full(group.storage, f"The group “{group.title}”")
-    own = hold(size.resources.cpu_millicores, hub.lease_seconds)
     if not now.balance.admits(own):
         fits = fitting(hub, choices, group, now)
         raise refusals.quota_exhausted(group, size, own, now.balance, fits)
+    if cap:
+        fits = fitting(hub, choices, group, now)
+        raise refusals.member_hours_used(group, size, own, now.load, cap.limit, fits)
 
 
 def fitting(hub: Hub, choices: Choices, group: GroupChoice, now: Standing) -> list[SizeChoice]:
-    """The sizes open to the group that its quota would still admit."""
+    """The sizes open to the group that its quota and caps would still admit."""
     return [
         size
         for size in choices.sizes
         if size.open_to(group)
         and now.balance.admits(hold(size.resources.cpu_millicores, hub.lease_seconds))
+        and _cap(hub, group, size, now) is None
     ]
+
+
+def _cap(hub: Hub, group: GroupChoice, size: SizeChoice, now: Standing) -> Reached | None:
+    """The cap of the group that a session of that size would break."""
+    if group.caps is None:
+        return None
+    own = hold(size.resources.cpu_millicores, hub.lease_seconds)
+    return reached(group.caps, now.load, gpus=size.resources.gpus, hold=own)
 
 
 def _group(choices: Choices, name: str | None) -> GroupChoice:

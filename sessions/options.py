@@ -13,7 +13,14 @@ from quotas.vocabulary import core_hours
 from sessions import preview, refusals
 from sessions.catalogue import Choices, Entry, GroupChoice, Person, SizeChoice, choices_at
 from sessions.holds import Standing, standing
-from sessions.launch import check_entry, check_limits, check_open, check_person, fitting
+from sessions.launch import (
+    check_entry,
+    check_limits,
+    check_open,
+    check_person,
+    check_size,
+    fitting,
+)
 from sessions.models import Hub, Session
 from sessions.pace import paces
 from sessions.preview import Prospect
@@ -85,7 +92,7 @@ def _size_of(
     """A size as the group has it, and what it does to the group's outlook."""
 
     def check() -> None:
-        check_entry("size", size, group, choices.sizes)
+        check_size(size, group, choices.sizes)
         check_limits(hub, choices, group, size, now)
 
     outlook = preview.size_outlook(prospect, size.resources.cpu_millicores)

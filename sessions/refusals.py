@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from lsp_portal.lib import display
-from quotas.admission import Balance, Limits
+from quotas.admission import Balance, Cap, Limits, Load, Reached
 from quotas.vocabulary import core_hours
 from sessions.catalogue import Entry, GroupChoice, Person, SizeChoice, Storage
 from sessions.models import Hub
@@ -130,6 +130,63 @@ def too_many_sessions(limit: int, used: int) -> LaunchRefused:
     )
 
 
+def too_many_gpus_of_size(group: GroupChoice, size: SizeChoice, limit: int) -> LaunchRefused:
+    """The group could never hold so many GPUs."""
+    return LaunchRefused(
+        "size_not_allowed",
+        f"{size.title} has {_gpus(size.resources.gpus)}; the group “{group.title}” may hold "
+        f"{limit} at once.",
+        facts={"limit": limit},
+    )
+
+
+def cap_reached(
+    group: GroupChoice, size: SizeChoice, reached: Reached, fits: list[SizeChoice]
+) -> LaunchRefused:
+    """Too many sessions at once, or too many GPUs in them."""
+    words = {
+        Cap.MEMBER_SESSIONS: f"You have {reached.taken} pending or running sessions charged to "
+        f"“{group.title}”; each member may have {reached.limit} at once. Stop one of them, "
+        "then try again.",
+        Cap.SESSIONS: f"The group “{group.title}” has {reached.taken} pending or running sessions; "
+        f"{reached.limit} at once are allowed. Wait until one ends, or choose another group.",
+        Cap.GPUS: f"The sessions of “{group.title}” hold {reached.taken} of the "
+        f"{_gpus(reached.limit)} that the group may have at once; {size.title} needs "
+        f"{size.resources.gpus}. {_fit_words(fits)}",
+    }
+    return LaunchRefused(
+        "too_many_sessions",
+        words[reached.cap],
+        facts={
+            "limit": reached.limit,
+            "used": reached.taken,
+            "fits": [fit.name for fit in fits],
+        },
+    )
+
+
+def member_hours_used(
+    group: GroupChoice, size: SizeChoice, hold: int, load: Load, limit: int, fits: list[SizeChoice]
+) -> LaunchRefused:
+    """What one member may use of the group's hours is used up."""
+    used, held = display.core_hours(load.member_used), display.core_hours(load.member_held)
+    resets_at = group.period[1] if group.period else None
+    anew = f" The count begins anew on {display.long_day(resets_at)}." if resets_at else ""
+    return LaunchRefused(
+        "quota_exhausted",
+        f"You have used {used} of the {display.core_hours(limit)} core-hours that each member of "
+        f"“{group.title}” may use, and your pending and running sessions hold {held} more. "
+        f"{_hold_words(size, hold)} {_fit_words(fits)}{anew}",
+        facts={
+            "limit": str(core_hours(limit)),
+            "used": str(core_hours(load.member_used)),
+            "held": str(core_hours(load.member_held)),
+            "resets_at": f"{resets_at:%Y-%m-%dT%H:%M:%SZ}" if resets_at else None,
+            "fits": [fit.name for fit in fits],
+        },
+    )
+
+
 def storage_full(storage: Storage, owner: str) -> LaunchRefused:
     return LaunchRefused(
         "storage_full",
@@ -183,3 +240,7 @@ def _fit_words(fits: list[SizeChoice]) -> str:
     if not fits:
         return "No size fits any more."
     return f"What still fits: {', '.join(size.title for size in fits)}."
+
+
+def _gpus(count: int) -> str:
+    return "1 GPU" if count == 1 else f"{count} GPUs"

@@ -59,17 +59,18 @@ def longest(group: str) -> str:
     )
 
 
-def used_by(group: str) -> str:
-    """SQL for what the group used in [start, end): one row with the three sums."""
+def used_by(group: str, *, user: str = "") -> str:
+    """SQL for what the group, or a person in it, used in [start, end): a row with three sums."""
+    by_person = f"AND user_id = {user}" if user else ""
     return f"""
     SELECT {amounts("%(start)s", "%(end)s")}
     FROM (
         SELECT * FROM hub_sessions_charge
-        WHERE group_id = {group} AND ended_at > %(start)s AND started_at < %(end)s
+        WHERE group_id = {group} {by_person} AND ended_at > %(start)s AND started_at < %(end)s
           AND started_at > %(start)s - {longest(f"l.group_id = {group}")}
         UNION ALL
         SELECT * FROM hub_sessions_charge
-        WHERE group_id = {group} AND ended_at IS NULL AND started_at < %(end)s
+        WHERE group_id = {group} {by_person} AND ended_at IS NULL AND started_at < %(end)s
     ) c
     """
 

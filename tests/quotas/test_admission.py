@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotas.admission import Balance, Limits, hold
+from quotas.admission import Balance, Cap, Caps, Limits, Load, Reached, hold, reached
 
 AMOUNTS = st.integers(min_value=0, max_value=10**18)
 MOMENT = datetime(2027, 1, 1, tzinfo=UTC)
@@ -67,3 +68,30 @@ def test_more_use_never_admits_what_less_use_refuses(
     assert balance(limit, used, held).admits(own) or not balance(limit, used + more, held).admits(
         own
     )
+
+
+LOAD = Load(member_used=30, member_held=20, member_sessions=2, sessions=5, gpus=3)
+
+
+@pytest.mark.parametrize(
+    ("caps", "expected"),
+    [
+        (Caps(), None),
+        (Caps(member_sessions=3, sessions=6, gpus=4, member_millicore_seconds=60), None),
+        (Caps(member_sessions=2), Reached(Cap.MEMBER_SESSIONS, 2, 2)),
+        (Caps(sessions=5), Reached(Cap.SESSIONS, 5, 5)),
+        (Caps(sessions=0), Reached(Cap.SESSIONS, 0, 5)),
+        (Caps(gpus=3), Reached(Cap.GPUS, 3, 3)),
+        (Caps(member_millicore_seconds=59), Reached(Cap.MEMBER_HOURS, 59, 50)),
+        (Caps(member_millicore_seconds=1, gpus=1), Reached(Cap.GPUS, 1, 3)),
+        (Caps(sessions=1, member_sessions=1), Reached(Cap.MEMBER_SESSIONS, 1, 2)),
+    ],
+)
+def test_the_first_cap_that_one_more_session_would_break(
+    caps: Caps, expected: Reached | None
+) -> None:
+    assert reached(caps, LOAD, gpus=1, hold=10) == expected
+
+
+def test_a_session_without_gpus_breaks_no_cap_of_gpus() -> None:
+    assert reached(Caps(gpus=0), LOAD, gpus=0, hold=10) is None
