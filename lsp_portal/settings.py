@@ -256,6 +256,12 @@ POSIX_SHELL = env.path("POSIX_SHELL", "/bin/bash")
 MEMBERSHIP_GRACE_MINUTES = env.integer("MEMBERSHIP_GRACE_MINUTES", 60)
 MOST_REMOVALS_PERCENT = env.integer("MOST_REMOVALS_PERCENT", 20)
 
+# What hubs say when they are asked for their servers
+
+RECONCILE_SECONDS = env.integer("RECONCILE_SECONDS", 300, minimum=10)
+MOST_ENDS_PERCENT = env.integer("MOST_ENDS_PERCENT", 20)
+HUB_CLOCK_SECONDS = env.integer("HUB_CLOCK_SECONDS", 30, minimum=1)
+
 # Enforcement of compute quotas while sessions run
 
 ENFORCEMENT_SECONDS = env.integer("ENFORCEMENT_SECONDS", 60, minimum=1)
@@ -333,6 +339,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "stop-removed-members": {
         "task": "sessions.tasks.stop_sessions_of_removed_members",
         "schedule": 60.0,
+    },
+    "reconcile-hubs": {
+        "task": "sessions.tasks.reconcile_hubs",
+        "schedule": float(RECONCILE_SECONDS),
     },
     "enforce-quotas": {
         "task": "sessions.tasks.enforce_quotas",

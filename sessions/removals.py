@@ -12,13 +12,13 @@ from django.conf import settings
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q
 
 from accounts.models import Membership
+from lsp_portal.lib.crowds import CROWD, is_crowd
 from sessions.hub.alerts import raise_alert
 from sessions.models import Alert, Hub, Session
 from sessions.models.records import SessionQuerySet
 from sessions.stopping import ask_hub, own_server
 
 MOST_STOPS = 50  # at one hub in one run
-CROWD = 10  # so many at once are never taken for a mistake
 OFF = "the account is switched off or has expired"
 
 
@@ -67,7 +67,7 @@ def _is_crowd(hub: Hub, count: int, *, at: datetime) -> bool:
     if count <= CROWD:
         return False
     running = Session.objects.filter(hub=hub).holding(at=at).count()
-    if count * 100 <= running * settings.MOST_REMOVALS_PERCENT:
+    if not is_crowd(count, of=running, percent=settings.MOST_REMOVALS_PERCENT):
         return False
     detail = (
         f"{count} of {running} servers belong to people who left their group or are switched off. "

@@ -6,6 +6,8 @@ from celery import shared_task
 
 from lsp_portal.lib import clock
 from sessions import enforcement, removals
+from sessions.models import Hub
+from sessions.reconciling.reconcile import reconcile
 
 
 @shared_task
@@ -18,3 +20,10 @@ def stop_sessions_of_removed_members() -> int:
 def enforce_quotas() -> int:
     """One tick of the ladder of quotas; the number of servers that hubs were asked to stop."""
     return enforcement.enforce_quotas(at=clock.now())
+
+
+@shared_task
+def reconcile_hubs() -> int:
+    """Ask every hub for its servers; the number of hubs whose answer became evidence."""
+    hubs = Hub.objects.exclude(api_url="")
+    return sum(reconcile(hub, at=clock.now()) for hub in hubs)

@@ -20,6 +20,7 @@ SOURCES: dict[str, str] = {
     Session.EndSource.STOP: "ended, no reason given",
     Session.EndSource.SUPERSEDED: "ended unseen: its user's next server took its place",
     Session.EndSource.SNAPSHOT: "ended unseen: the hub had it no longer",
+    Session.EndSource.REST: "ended unseen: the hub no longer had it when the portal asked",
     Session.EndSource.LEASE: "did not become ready in time",
 }
 

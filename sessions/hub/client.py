@@ -6,7 +6,7 @@ a text for people. Nothing here may be called inside a database transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -14,33 +14,24 @@ from urllib.parse import quote
 
 import requests
 
+from sessions.hub import pages
+from sessions.hub.pages import HubUnavailable, Listing
 from sessions.hub.secrets import NoValidSecretError, service_tokens
 from sessions.models import Hub
+
+__all__ = ["HubClient", "HubRefused", "HubUnavailable"]
 
 CONNECT_SECONDS = 3.05
 # The hub answers the start of a slow server after 10 s (its `slow_spawn_timeout`).
 READ_SECONDS = 20
+MOST_PAGES = 500
 PAGE = 200  # people in one answer; a hub gives at most 200 unless told otherwise
 STRANGER = "Missing or invalid credentials"  # what JupyterHub says then
 PAGINATION = "application/jupyterhub-pagination+json"
 
 
-class HubUnavailable(Exception):  # noqa: N818 - what happened, in the words of the page
-    """The hub gave no usable answer; it may have acted all the same."""
-
-
-class HubRefused(Exception):  # noqa: N818 - likewise
+class HubRefused(Exception):  # noqa: N818 - as HubUnavailable
     """The hub said no; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server that the hub has, or is starting or stopping."""
-
-    user: str
-    server: str
-    ready: bool
-    pending: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +70,27 @@ class HubClient:
         answer = self._send("DELETE", _server_path(user, server), headers=headers)
         self._expect(answer, 202, 204, 404)
 
-    def active_servers(self) -> Iterator[Server]:
-        """All servers that run, start or stop, page after page."""
-        offset: int | None = 0
-        while offset is not None:
-            query = {"state": "active", "limit": PAGE, "offset": offset}
-            answer = self._send("GET", "users", params=query, headers={"Accept": PAGINATION})
-            content = self._content(self._expect(answer, 200))
-            for person in content.get("items", []):
-                yield from _servers(person)
-            following = (content.get("_pagination") or {}).get("next")
-            offset = following["offset"] if following else None
+    def active_servers(self) -> Listing:
+        """All servers that run, start or stop, page after page.
+
+        Raises HubUnavailable also where the list is no list of servers, or does not end.
+        """
+        first = self._page(0)
+        content, servers = self._content(first), []
+        for _ in range(MOST_PAGES):
+            page = pages.read(content, self.title)
+            servers += page.servers
+            if page.next_offset is None:
+                return Listing(
+                    tuple(servers), pages.date_of(first.headers.get("Date")), first.elapsed
+                )
+            content = self._content(self._page(page.next_offset))
+        raise HubUnavailable(f"{self.title} lists servers without an end.")
+
+    def _page(self, offset: int) -> requests.Response:
+        query = {"state": "active", "limit": PAGE, "offset": offset}
+        answer = self._send("GET", "users", params=query, headers={"Accept": PAGINATION})
+        return self._expect(answer, 200)
 
     def version(self) -> str:
         """The hub's version; also the cheapest way to see whether its API answers."""
@@ -163,16 +164,6 @@ def _server_path(user: str, server: str) -> str:
 def _actor(actor: str) -> dict[str, str]:
     """Who asked, for the plugin's records; header values can only be Latin-1."""
     return {"X-LSP-Actor": actor} if actor.isascii() else {}
-
-
-def _servers(person: Mapping[str, Any]) -> Iterator[Server]:
-    for name, server in (person.get("servers") or {}).items():
-        yield Server(
-            user=person["name"],
-            server=name,
-            ready=bool(server.get("ready")),
-            pending=server.get("pending"),
-        )
 
 
 def _is_stranger(answer: requests.Response) -> bool:

@@ -4,6 +4,7 @@ from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, 
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
 from sessions.models.ladders import LadderStep, QuotaLadder
 from sessions.models.records import Session
+from sessions.models.repairs import HubReading, Repair
 from sessions.models.storage import StorageSample
 
 __all__ = [
@@ -12,12 +13,14 @@ __all__ = [
     "Charge",
     "Hub",
     "HubEvent",
+    "HubReading",
     "HubSecret",
     "HubUserName",
     "Image",
     "LadderStep",
     "QuarantinedEvent",
     "QuotaLadder",
+    "Repair",
     "Session",
     "Size",
     "Snapshot",

@@ -71,6 +71,9 @@ class Snapshot(models.Model):
     parts = models.PositiveIntegerField(help_text="How many parts it has, as the hub says.")
     listed = models.PositiveIntegerField(default=0, help_text="Servers in the parts that arrived.")
     is_complete = models.BooleanField(default=False)
+    was_asked = models.BooleanField(
+        default=False, db_default=False, help_text="It is the hub's answer to the portal."
+    )
 
     class Meta:
         constraints = (
@@ -90,6 +93,12 @@ class SnapshotPart(models.Model):
     event = models.OneToOneField(HubEvent, on_delete=models.PROTECT, related_name="+")
     sessions = ArrayField(models.UUIDField(), help_text="Ids of the sessions listed.")
     seats = ArrayField(models.UUIDField(), help_text="Seats listed without a session id.")
+    starts = ArrayField(
+        models.DateTimeField(null=True),
+        default=list,
+        db_default=[],
+        help_text="When the servers in these seats started, where the hub says so.",
+    )
 
     def __str__(self) -> str:
         return f"{self.snapshot} {self.part}/{self.snapshot.parts}"
@@ -103,6 +112,9 @@ class Alert(models.Model):
         EMPTY_SNAPSHOT = "empty_snapshot", "an empty snapshot while sessions run"
         CONFLICT = "conflict", "one event id with two contents"
         MANY_REMOVALS = "many_removals", "many sessions of removed members at once"
+        HUB_UNREAD = "hub_unread", "a hub whose list of servers cannot be read"
+        HUB_DOUBTED = "hub_doubted", "a hub whose list of servers is not believed"
+        UNRECORDED = "unrecorded", "servers without a session"
         NOT_STOPPED = "not_stopped", "sessions beyond their quota that go on"
 
     hub = models.ForeignKey(Hub, on_delete=models.CASCADE, related_name="alerts")

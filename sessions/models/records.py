@@ -116,6 +116,7 @@ class Session(models.Model):
         STOP = "stop", "the hub reported the end"
         SUPERSEDED = "superseded", "a later session took the place"
         SNAPSHOT = "snapshot", "absent from two of the hub's snapshots"
+        REST = "rest", "absent from the hub's answers to the portal"
         LEASE = "lease", "never became ready in time"
 
     number = models.BigAutoField(primary_key=True)

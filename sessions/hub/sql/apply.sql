@@ -57,8 +57,8 @@ BEGIN
         absent_at = CASE
             WHEN s.absent_at < coalesce(least(excluded.stopped_at, excluded.superseded_at), 'infinity')
             THEN s.absent_at END,
-        (ended_at, end_source) = (SELECT e.ended_at, e.end_source FROM hub_sessions_end(
-            excluded.ready_at, excluded.stopped_at, excluded.superseded_at, s.absent_at) e),
+        (ended_at, end_source) = (SELECT e.ended_at, e.end_source FROM hub_sessions_told_end(
+            p_hub, excluded.ready_at, excluded.stopped_at, excluded.superseded_at, s.absent_at) e),
         end_reason = excluded.end_reason, exit_code = excluded.exit_code,
         message = CASE WHEN excluded.stopped_at IS NULL THEN s.message ELSE excluded.message END,
         ended_before_ready = excluded.ended_before_ready,

@@ -86,17 +86,21 @@ DECLARE
     settled uuid[];
 BEGIN
     WITH found AS MATERIALIZED (
-        SELECT s.number, CASE WHEN s.absent_at < p_since THEN s.absent_at ELSE a.absent_at END
-            AS absent_at
+        SELECT s.number, gone.absent_at, e.ended_at, e.end_source
         FROM hub_sessions_session s
         LEFT JOIN hub_sessions_absent(p_hub, p_keys, p_since) a USING (key)
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN s.absent_at < p_since THEN s.absent_at ELSE a.absent_at END
+        ) AS gone (absent_at)
+        CROSS JOIN LATERAL hub_sessions_told_end(
+            p_hub, s.ready_at, s.stopped_at, s.superseded_at, gone.absent_at) e
         WHERE s.hub_id = p_hub AND s.key = ANY (p_keys)
     ), updated AS (
-        UPDATE hub_sessions_session s SET absent_at = f.absent_at,
-            (ended_at, end_source) = (SELECT e.ended_at, e.end_source FROM hub_sessions_end(
-                s.ready_at, s.stopped_at, s.superseded_at, f.absent_at) e)
+        UPDATE hub_sessions_session s
+        SET absent_at = f.absent_at, ended_at = f.ended_at, end_source = f.end_source
         FROM found f
-        WHERE f.number = s.number AND f.absent_at IS DISTINCT FROM s.absent_at
+        WHERE f.number = s.number
+            AND (f.absent_at, f.end_source) IS DISTINCT FROM (s.absent_at, s.end_source)
         RETURNING s.key
     )
     SELECT coalesce(array_agg(u.key), '{}') INTO settled FROM updated u;

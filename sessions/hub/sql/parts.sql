@@ -10,25 +10,27 @@ BEGIN
         SELECT e.id AS event_id, e.time, e.data ->> 'snapshot' AS name,
             md5(e.data ->> 'snapshot')::uuid AS key,
             (e.data ->> 'part')::int AS part, (e.data ->> 'parts')::int AS parts,
-            g.sessions, g.seats
+            g.sessions, g.seats, coalesce(g.starts, '{}') AS starts,
+            e.data ->> 'source' IS NOT NULL AS was_asked
         FROM hub_sessions_hubevent e
         JOIN (
             SELECT DISTINCT ON (id) * FROM json_to_recordset(p_events)
-                AS r (i int, id text, type text, sessions uuid[], seats uuid[])
+                AS r (i int, id text, type text, sessions uuid[], seats uuid[],
+                    starts timestamptz[])
             WHERE type = 'hub.snapshot' ORDER BY id, i
         ) g ON g.id = e.event_id
         WHERE e.id = ANY (p_stored) AND e.type = 'hub.snapshot'
     ), snapshot AS (
         INSERT INTO hub_sessions_snapshot AS s (
-            hub_id, name, key, time, parts, listed, is_complete)
-        SELECT p_hub, min(a.name), a.key, min(a.time), max(a.parts), 0, false
+            hub_id, name, key, time, parts, listed, is_complete, was_asked)
+        SELECT p_hub, min(a.name), a.key, min(a.time), max(a.parts), 0, false, bool_or(a.was_asked)
         FROM arrived a GROUP BY a.key
         ON CONFLICT (hub_id, key) DO UPDATE SET
             time = least(s.time, excluded.time), parts = greatest(s.parts, excluded.parts)
         RETURNING s.id, s.key
     ), part AS (
-        INSERT INTO hub_sessions_snapshotpart (snapshot_id, event_id, part, sessions, seats)
-        SELECT s.id, a.event_id, a.part, a.sessions, a.seats
+        INSERT INTO hub_sessions_snapshotpart (snapshot_id, event_id, part, sessions, seats, starts)
+        SELECT s.id, a.event_id, a.part, a.sessions, a.seats, a.starts
         FROM arrived a JOIN snapshot s USING (key)
     )
     SELECT array_agg(s.id) INTO affected FROM snapshot s;

@@ -19,6 +19,22 @@ RETURNS TABLE (ended_at timestamptz, end_source text) LANGUAGE sql STABLE AS $$
     FROM (SELECT least(stopped_at, superseded_at, absent_at)) AS first (evidence)
 $$;
 
+-- The same, told apart by who said that the session is gone: 'rest' where only the hub's answers to
+-- the portal are of that moment, else the hub's own snapshot.
+CREATE OR REPLACE FUNCTION hub_sessions_told_end(
+    p_hub bigint, p_ready_at timestamptz, p_stopped_at timestamptz, p_superseded_at timestamptz,
+    p_absent_at timestamptz)
+RETURNS TABLE (ended_at timestamptz, end_source text) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    SELECT e.ended_at, CASE
+        WHEN e.end_source = 'snapshot' AND NOT EXISTS (
+            SELECT FROM hub_sessions_snapshot s
+            WHERE s.hub_id = p_hub AND s.time = p_absent_at AND s.is_complete AND NOT s.was_asked)
+        THEN 'rest' ELSE e.end_source END
+    FROM hub_sessions_end(p_ready_at, p_stopped_at, p_superseded_at, p_absent_at) e;
+END $$;
+
 -- What is known of somebody's institution now, as sessions keep it.
 CREATE OR REPLACE FUNCTION hub_sessions_affiliation(p_user bigint)
 RETURNS jsonb LANGUAGE plpgsql STABLE AS $$

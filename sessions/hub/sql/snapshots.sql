@@ -39,15 +39,22 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The first of two snapshots in a row, from p_since on, that say a session is gone: for each of the
--- keys that was ready before and that no other evidence had ended by then.
+-- keys that was ready before and that no other evidence had ended by then. A server in its seat that
+-- started more than a minute after it was ready is another one.
 CREATE OR REPLACE FUNCTION hub_sessions_absent(p_hub bigint, p_keys uuid[], p_since timestamptz)
 RETURNS TABLE (key uuid, absent_at timestamptz)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
     WITH trusted AS MATERIALIZED (
         SELECT * FROM hub_sessions_trusted_snapshots(p_hub, p_since)
     ), listed AS MATERIALIZED (
-        SELECT p.snapshot_id, unnest(p.sessions || p.seats) AS entry
+        SELECT p.snapshot_id, unnest(p.sessions) AS entry, NULL::timestamptz AS started_at
         FROM hub_sessions_snapshotpart p JOIN trusted t ON t.id = p.snapshot_id
+        UNION ALL
+        SELECT p.snapshot_id, place.seat, place.started_at
+        FROM hub_sessions_snapshotpart p JOIN trusted t ON t.id = p.snapshot_id
+        CROSS JOIN LATERAL unnest(p.seats, p.starts) AS place (seat, started_at)
     )
     SELECT s.key, min(t.time)
     FROM hub_sessions_session s
@@ -55,8 +62,12 @@ LANGUAGE sql STABLE AS $$
         AND t.time < coalesce(least(s.stopped_at, s.superseded_at), 'infinity')
     WHERE s.hub_id = p_hub AND s.key = ANY (p_keys)
         AND NOT EXISTS (SELECT FROM listed l WHERE l.snapshot_id = t.id AND l.entry = s.key)
-        AND NOT EXISTS (SELECT FROM listed l WHERE l.snapshot_id = t.id AND l.entry = s.seat)
+        AND NOT EXISTS (
+            SELECT FROM listed l WHERE l.snapshot_id = t.id AND l.entry = s.seat
+                AND coalesce(l.started_at, '-infinity') <= s.ready_at + interval '1 minute')
         AND NOT EXISTS (SELECT FROM listed l WHERE l.snapshot_id = t.next_id AND l.entry = s.key)
-        AND NOT EXISTS (SELECT FROM listed l WHERE l.snapshot_id = t.next_id AND l.entry = s.seat)
-    GROUP BY s.key
-$$;
+        AND NOT EXISTS (
+            SELECT FROM listed l WHERE l.snapshot_id = t.next_id AND l.entry = s.seat
+                AND coalesce(l.started_at, '-infinity') <= s.ready_at + interval '1 minute')
+    GROUP BY s.key;
+END $$;

@@ -10,7 +10,8 @@ import responses
 from responses import matchers
 
 from sessions.hub import servers
-from sessions.hub.client import HubClient, HubRefused, HubUnavailable, Server
+from sessions.hub.client import HubClient, HubRefused, HubUnavailable
+from sessions.hub.pages import Server
 from sessions.hub.registry import rotate_secret
 from sessions.hub.secrets import service_token
 from sessions.models import Session
@@ -147,7 +148,7 @@ class TestTheClient:
                     )
                 ],
             )
-        assert list(hub_client.active_servers()) == [
+        assert list(hub_client.active_servers().servers) == [
             Server("alice", "", True, None),
             Server("bob", "lab", False, "spawn"),
         ]

@@ -1,0 +1,1 @@
+"""Comparing the records with what hubs say when they are asked."""
