@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from accounting import request_pages, views
+from accounting import request_pages, session_pages, views
 from accounting.api import views as api
 
 urlpatterns = [
     path("my/", views.my_usage, name="my_usage"),
     path("my/live", views.my_live, name="my_live"),
     path("my/sessions.csv", views.my_sessions_csv, name="my_sessions_csv"),
+    path("sessions/<int:number>/", session_pages.detail, name="session"),
     path("groups/", views.groups, name="groups"),
     path("groups/<str:name>/", views.group, name="group"),
     path("groups/<str:name>/live", views.group_live, name="group_live"),

@@ -8,6 +8,7 @@ to the last digit. The SQL pieces are shared with everything else that sums char
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,3 +115,42 @@ def session_usage(
 def usage(row: Sequence[Any]) -> Usage:
     """The three sums as PostgreSQL gives them (numeric) as exact integers."""
     return Usage(*map(int, row))
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Seconds at one rate, as the formula multiplies them; sign -1 takes back."""
+
+    seconds: int
+    cpu_millicores: int
+    sign: int
+
+    @property
+    def millicore_seconds(self) -> int:
+        return self.sign * self.seconds * self.cpu_millicores
+
+
+TERMS = f"""
+SELECT w.place, c.sign, c.cpu_millicores, sum({seconds("w.first", "w.past")}::numeric)
+FROM hub_sessions_charge c
+CROSS JOIN unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    WITH ORDINALITY w (first, past, place)
+WHERE c.session_id = %(session)s
+GROUP BY w.place, c.sign, c.cpu_millicores
+HAVING sum({seconds("w.first", "w.past")}::numeric) > 0
+ORDER BY w.place, c.sign DESC, c.cpu_millicores
+"""
+
+
+def session_terms(
+    number: int, windows: Sequence[tuple[datetime, datetime]], *, at: datetime
+) -> list[list[Term]]:
+    """What the formula multiplies for a session within each of the windows, up to `at`."""
+    found: list[list[Term]] = [[] for _ in windows]
+    starts, ends = [start for start, _ in windows], [end for _, end in windows]
+    parameters: dict[str, Any] = {"session": number, "starts": starts, "ends": ends, "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(TERMS, parameters)
+        for place, sign, millicores, length in cursor.fetchall():
+            found[place - 1].append(Term(int(length), millicores, sign))
+    return found

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -203,7 +203,9 @@ class SessionAdmin(AdjustingAdmin):
 
     @admin.display(description="see also")
     def links(self, session: Session) -> SafeString:
+        explained = reverse("session", args=(session.pk,))
         links: list[str] = [
+            format_html('<a href="{}">how its core-hours come about</a>', explained),
             list_link(HubEvent, "all events", hub__id__exact=session.hub_id,
                       session__exact=session.key),
             list_link(Charge, "charges", session__number__exact=session.pk),

@@ -30,7 +30,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 CHART = "/groups/transients/"
 PAGES: dict[str, list[str]] = {
     "nobody": ["/"],
-    "bob": ["/my/", "/my/?first=2026-02-02&last=2026-01-01", "/groups/"],
+    "bob": ["/my/", "/my/?first=2026-02-02&last=2026-01-01", "/groups/", "/sessions/{running}/"],
     "alice": [
         "/groups/",
         CHART,
@@ -162,7 +162,7 @@ def visits(stage: Stage, browser: Browser, **options: Any) -> Iterator[tuple[Pag
             context.add_cookies([stage.cookie(getattr(stage.cast, name))])
         for path in paths:
             page = context.new_page()
-            page.goto(stage.url + path)
+            page.goto(stage.url + path.format(running=stage.running.pk))
             if path == CHART:
                 expect(page.locator(".main-svg").first).to_be_visible()
             yield page, path
