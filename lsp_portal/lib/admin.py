@@ -170,8 +170,12 @@ def note_changes(request: HttpRequest, rows: Iterable[Model], message: str) -> N
 
 
 def conflict(error: IntegrityError) -> str:
-    """What the database had against it, in the words of the constraint where it has some."""
-    name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    """What the database had against it, in the words of the constraint or trigger that has some."""
+    diagnosis: Any = getattr(error.__cause__, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None)
+    raised = getattr(diagnosis, "message_primary", None)
+    if raised and not diagnosis.table_name:  # PostgreSQL names the table of its own constraints
+        return f"{raised[0].upper()}{raised[1:]}."
     words = (str(c.get_violation_error_message()) for c in _constraints() if c.name == name)
     return next(words, f"It contradicts what is stored already ({name or 'unnamed rule'}).")
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Group, Identity, Membership, User
+from accounts.records import ensure_no_ring
 from lsp_portal.lib import clock
 from tests import factories
 from tests.cast import Cast
@@ -329,3 +330,20 @@ def test_a_conflict_that_no_form_foresees_is_told_in_words(
 
     page = admin.get(answer["Location"]).content.decode()
     assert "Nothing was saved. The person already has a role in this group then." in page
+
+
+def test_a_ring_that_two_administrators_close_together_is_told_in_words(
+    admin: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another_saves_after_the_check(group: Group, parent: Group | None) -> None:
+        ensure_no_ring(group, parent)
+        Group.objects.filter(pk=cast.galaxies.pk).update(parent=cast.transients)
+
+    monkeypatch.setattr("accounts.admin.groups.ensure_no_ring", another_saves_after_the_check)
+    change = reverse("admin:accounts_group_change", args=[cast.transients.pk])
+
+    answer = send_form(admin, change, parent=cast.galaxies.pk)
+
+    page = admin.get(answer["Location"]).content.decode()
+    assert "Nothing was saved. A group cannot be a part of itself." in page
+    assert Group.objects.get(pk=cast.transients.pk).parent is None
