@@ -264,6 +264,7 @@ HUB_CLOCK_SECONDS = env.integer("HUB_CLOCK_SECONDS", 30, minimum=1)
 
 # Enforcement of compute quotas while sessions run
 
+HOME_QUOTA_BYTES = env.integer("HOME_QUOTA_BYTES", 10_000_000_000)
 ENFORCEMENT_SECONDS = env.integer("ENFORCEMENT_SECONDS", 60, minimum=1)
 QUOTA_WRAP_UP_MINUTES = env.integer("QUOTA_WRAP_UP_MINUTES", 15)
 QUOTA_GRACE_MINUTES = env.integer("QUOTA_GRACE_MINUTES", 120)

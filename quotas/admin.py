@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
@@ -13,6 +14,7 @@ from django.db.models import Subquery as Sub
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.urls import URLPattern, path
 
 from accounts.admin import GroupAdmin
 from accounts.models import Group, User
@@ -20,8 +22,17 @@ from lsp_portal.lib import clock
 from lsp_portal.lib.admin import CheckedRows, ChoicesReadOnce, PortalAdmin, list_link
 from lsp_portal.lib.byte_sizes import ByteSizeField
 from lsp_portal.lib.display import NOTHING, byte_size
+from quotas.admin_series import series_page
 from quotas.awards import BadAmount, BadMove, move, read_core_hours
-from quotas.models import AllocationPeriod, Award, Caps, ComputeQuota, Grant, StorageQuota
+from quotas.models import (
+    AllocationPeriod,
+    Award,
+    Caps,
+    ComputeQuota,
+    Grant,
+    HomeQuota,
+    StorageQuota,
+)
 
 Quota = TypeVar("Quota", bound=ComputeQuota | StorageQuota)
 OfPeriod = TypeVar("OfPeriod", bound=ComputeQuota | StorageQuota | Award)
@@ -94,7 +105,12 @@ class AllocationPeriodAdmin(PortalAdmin[AllocationPeriod]):
     search_fields = ("title",)
     ordering = ("-starts_on",)
     readonly_fields = ("links",)
+    change_list_template = "admin/quotas/allocationperiod/change_list.html"
     inlines = (NewComputeQuotaInline, NewStorageQuotaInline)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(partial(series_page, site=self.admin_site))
+        return [path("series/", page, name="quotas_allocationperiod_series"), *super().get_urls()]
 
     def get_fields(
         self, request: HttpRequest, obj: AllocationPeriod | None = None
@@ -302,3 +318,30 @@ def _current_quota(at: datetime) -> Sub:
     period = AllocationPeriod.objects.current(at=at)
     quotas = ComputeQuota.objects.filter(period=period, group=OuterRef("pk"))
     return Sub(quotas.with_limit(at=at).values("limit"))  # type: ignore[misc]  # annotated
+
+
+@admin.register(HomeQuota)
+class HomeQuotaAdmin(PortalAdmin[HomeQuota]):
+    """Exceptions for the homes of people. One that is given is not edited: a newer one counts."""
+
+    list_display = ("user", "limit", "reason", "author", "valid_from", "valid_to")
+    list_select_related = ("user", "author")
+    search_fields = ("user__username", "reason")
+    autocomplete_fields = ("user",)
+    fields = ("user", "limit_bytes", "reason", "valid_from", "valid_to")
+    ordering = ("-pk",)
+    formfield_overrides = BYTES
+
+    def has_change_permission(self, request: HttpRequest, obj: HomeQuota | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: HomeQuota | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: HomeQuota, form: Any, change: bool) -> None:
+        obj.author = cast(User, request.user)
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="limit", ordering="limit_bytes")
+    def limit(self, quota: HomeQuota) -> str:
+        return byte_size(quota.limit_bytes)

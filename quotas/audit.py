@@ -7,6 +7,7 @@ from quotas.models import (
     Caps,
     ComputeQuota,
     Grant,
+    HomeQuota,
     QuotaRequest,
     StorageQuota,
 )
@@ -42,4 +43,8 @@ def watch_quotas() -> None:
     watch(
         Caps, "group", "member_core_hours", "member_sessions", "sessions", "gpus",
         about=lambda caps: "the caps",
+    )  # fmt: skip
+    watch(
+        HomeQuota, "user", "limit_bytes", "reason", "author", "valid_from", "valid_to",
+        about=lambda quota: f"the home of {quota.user}",
     )  # fmt: skip

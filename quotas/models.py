@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Self, TypeVar
 
+from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.core.exceptions import ValidationError
@@ -289,6 +290,46 @@ class StorageQuota(models.Model):
 
     def __str__(self) -> str:
         return f"{self.limit_bytes} bytes of {self.group} in {self.period}"
+
+
+class HomeQuotaQuerySet(models.QuerySet["HomeQuota"]):
+    def in_force(self, *, at: datetime) -> Self:
+        """What counts at that moment, the newest first."""
+        rows = self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
+        return rows.order_by("-valid_from", "-pk")
+
+    def limit_of(self, user: User, *, at: datetime) -> int:
+        """The bytes that the person's home may take: the newest exception, or what all have."""
+        newest = self.in_force(at=at).filter(user=user).values_list("limit_bytes", flat=True)
+        found = newest.first()
+        return settings.HOME_QUOTA_BYTES if found is None else found
+
+
+class HomeQuota(models.Model):
+    """An exception from the quota that every home has, for good or for a while; never edited."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="home_quotas")
+    limit_bytes = models.PositiveBigIntegerField("limit in bytes")
+    reason = models.CharField(max_length=300)
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", editable=False)
+    valid_from = models.DateTimeField(default=clock.now)
+    valid_to = models.DateTimeField(
+        null=True, blank=True, help_text="From then on the exception counts no more. Empty: no end."
+    )
+
+    objects = HomeQuotaQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")),
+                name="home_quota_ends_after_it_begins",
+                violation_error_message="The exception must end after it begins.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{byte_size(self.limit_bytes)} for the home of {self.user}"
 
 
 class QuotaRequestQuerySet(models.QuerySet["QuotaRequest"]):

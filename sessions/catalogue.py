@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import orjson
+from django.conf import settings
 
 from accounts.names import NAME_PATTERN
 from lsp_portal.lib.prepared import Prepared
@@ -110,6 +111,15 @@ NEWEST_SAMPLES = """
     SELECT DISTINCT ON (mount) mount, used_bytes, limit_bytes FROM hub_sessions_storagesample
     WHERE {owner} ORDER BY mount, taken_at DESC
 """
+# What the file system enforces counts before what the portal was told.
+NEWEST_OF_HOME = f"""
+    SELECT mount, used_bytes, coalesce(limit_bytes, (
+        SELECT q.limit_bytes FROM quotas_homequota q
+        WHERE q.user_id = u.id AND q.valid_from <= %(at)s
+            AND (q.valid_to IS NULL OR q.valid_to > %(at)s)
+        ORDER BY q.valid_from DESC, q.id DESC LIMIT 1), %(home)s) AS limit_bytes
+    FROM ({NEWEST_SAMPLES.format(owner="user_id = u.id AND group_id IS NULL")}) measured
+"""
 
 # Who shares nothing with git has an empty name and address there.
 PERSON_JSON = f"""
@@ -127,7 +137,7 @@ PERSON_JSON = f"""
                 WHERE a.user_id = u.id AND a.policy_id = policy.id)) AS accepted_policy,
             u.default_group_id IS NOT NULL AS has_default,
             (SELECT row_to_json(sample) FROM (
-                {NEWEST_SAMPLES.format(owner="user_id = u.id AND group_id IS NULL")}
+                {NEWEST_OF_HOME}
             ) sample WHERE used_bytes >= limit_bytes ORDER BY mount LIMIT 1) AS full_mount
         FROM accounts_user u WHERE u.id = who.id
     ) person
@@ -189,6 +199,7 @@ CHOICES = Prepared(
     name="text",
     at="timestamptz",
     day="date",
+    home="bigint",
     image="bigint",
     size="bigint",
 )
@@ -201,6 +212,7 @@ def choices_at(hub: Hub, *, user_name: str, at: datetime) -> Choices | None:
         "name": user_name,
         "at": at,
         "day": at.astimezone(UTC).date(),
+        "home": settings.HOME_QUOTA_BYTES,
         "image": hub.default_image_id,
         "size": hub.default_size_id,
     }

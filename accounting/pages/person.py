@@ -10,6 +10,7 @@ from accounting.pages.session_list import Row
 from accounting.usage import GroupUsage, Window
 from accounts.models import User
 from lsp_portal.lib.display import QuotaBar, storage_quota_bar
+from quotas.models import HomeQuota
 from quotas.vocabulary import Usage
 from sessions.models import Session, StorageSample
 
@@ -29,11 +30,20 @@ class MyUsage:
 def my_usage(user: User, window: Window) -> MyUsage:
     """The usage of one person by group, and the newest measurement of each mount."""
     groups = usage.by_group(window, user=user)
+    home = HomeQuota.objects.limit_of(user, at=window.at)
     samples = StorageSample.objects.filter(user=user).newest()
     return MyUsage(
         groups=groups,
         total=sum((row.usage for row in groups), Usage()),
-        storage=[(row, storage_quota_bar(row.used_bytes, row.limit_bytes)) for row in samples],
+        storage=[
+            (
+                row,
+                storage_quota_bar(
+                    row.used_bytes, home if row.limit_bytes is None else row.limit_bytes
+                ),
+            )
+            for row in samples
+        ],
     )
 
 

@@ -11,15 +11,16 @@ from django.core.exceptions import ValidationError
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 LARGEST = 2**63 - 1
-HELP = "With a unit, as 500 GiB or 1.5 TiB; without one, bytes."
+HELP = "With a unit, as 500 GiB or 10 GB (1000 to the power of 3); without one, bytes."
 
 
 def read_byte_size(text: str) -> int:
-    """Bytes from `1.5 TiB` or `1649267441664`, exactly; raises ValueError."""
-    found = re.fullmatch(r"\s*(\d{1,19}(?:\.\d{1,6})?)\s*([KMGTP]iB|B)?\s*", text, re.ASCII)
-    if found is None:
+    """Bytes from `1.5 TiB`, `10 GB` or `1649267441664`, exactly; raises ValueError."""
+    found = re.fullmatch(r"\s*(\d{1,19}(?:\.\d{1,6})?)\s*(?:([KMGTP]?)(i?)B)?\s*", text, re.ASCII)
+    if found is None or (found[3] and not found[2]):
         raise ValueError(f"“{text}” is not an amount of bytes.")
-    amount = Decimal(found[1]) * 1024 ** UNITS.index(found[2] or "B")
+    step = 1024 if found[3] else 1000
+    amount = Decimal(found[1]) * step ** " KMGTP".index(found[2] or " ")
     if amount != int(amount) or amount > LARGEST:
         raise ValueError(f"“{text}” is not a whole number of bytes, or too many.")
     return int(amount)

@@ -41,7 +41,7 @@ from accounts.models import (
 )
 from lsp_portal.administration import ORDER
 from lsp_portal.models import Service
-from quotas.models import AllocationPeriod, Award, ComputeQuota, StorageQuota
+from quotas.models import AllocationPeriod, Award, ComputeQuota, HomeQuota, StorageQuota
 from sessions.models import (
     Adjustment,
     Alert,
@@ -217,6 +217,9 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     StorageQuota: lambda n: StorageQuota.objects.create(
         group=factories.group(), period=_period(n), limit_bytes=n
     ),
+    HomeQuota: lambda n: HomeQuota.objects.create(
+        user=factories.user(), author=factories.user(), limit_bytes=n, reason="A survey."
+    ),
     Hub: _hub,
     HubUserName: lambda n: HubUserName.objects.create(
         hub=_plain_hub(n), name=f"name-{n}", user=factories.user()
@@ -248,7 +251,7 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
 
 ADDED = {
     ApiToken, User, Group, Membership, Policy, ClaimRule, AllocationPeriod, ComputeQuota,
-    StorageQuota, Award, Hub, HubUserName, Image, Size, Service,
+    StorageQuota, HomeQuota, Award, Hub, HubUserName, Image, Size, Service,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
 DELETED = {AllocationPeriod, ClaimRule, HubUserName, Image, Size, Service, Application}
