@@ -31,8 +31,9 @@ from accounts.access import person as asking
 from accounts.models import Group, Membership, User
 from lsp_portal.lib import clock
 from sessions.forms import start_forms
-from sessions.models import Session
+from sessions.models import Repair, Session
 from sessions.models.records import SessionQuerySet
+from sessions.reconciling.silence import silent_hubs
 
 View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]
 
@@ -170,6 +171,8 @@ def service_overview(request: HttpRequest) -> HttpResponseBase:
         "view": view,
         "search": asked.get("q", ""),
         "running": session_list.page(running, choice.window, asked),
+        "silent_hubs": silent_hubs(at=choice.window.at),
+        "repairs": Repair.objects.of_late(at=choice.window.at).count(),
         "unattributed": session_list.page(Session.objects.unattributed(), choice.window, {}),
     }
     return render(request, "accounting/overview.html", shown)
@@ -245,6 +248,7 @@ def _my_all(request: HttpRequest, live: dict[str, Any]) -> dict[str, Any]:
         "mine": person.my_usage(user, window),
         "starts": starts,
         "starts_mark": mark,
+        "silent_hubs": silent_hubs(at=window.at),
     }
 
 
@@ -266,6 +270,7 @@ def _group_all(request: HttpRequest, live: dict[str, Any]) -> dict[str, Any]:
         "board": board,
         "outlook": outlook.outlook(group, at=window.at),
         "enforced": enforced.enforced(group, asking(request), at=window.at),
+        "silent_hubs": silent_hubs(at=window.at),
     }
 
 

@@ -261,6 +261,7 @@ MOST_REMOVALS_PERCENT = env.integer("MOST_REMOVALS_PERCENT", 20)
 RECONCILE_SECONDS = env.integer("RECONCILE_SECONDS", 300, minimum=10)
 MOST_ENDS_PERCENT = env.integer("MOST_ENDS_PERCENT", 20)
 HUB_CLOCK_SECONDS = env.integer("HUB_CLOCK_SECONDS", 30, minimum=1)
+HUB_SILENT_MINUTES = env.integer("HUB_SILENT_MINUTES", 15, minimum=1)
 
 # Enforcement of compute quotas while sessions run
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 
@@ -34,6 +37,12 @@ class HubReading(models.Model):
         return f"servers of {self.hub} at {self.time:%Y-%m-%d %H:%M:%S}"
 
 
+class RepairQuerySet(models.QuerySet["Repair"]):
+    def of_late(self, *, at: datetime) -> Self:
+        """Found in the week before that moment."""
+        return self.filter(found_at__gt=at - timedelta(days=7), found_at__lte=at)
+
+
 class Repair(models.Model):
     """What a list of servers changed, or brought to light; written once, then history."""
 
@@ -59,6 +68,8 @@ class Repair(models.Model):
     changed = models.TextField("what was changed")
     confidence = models.CharField(max_length=6, choices=Confidence)
     found_at = models.DateTimeField()
+
+    objects = RepairQuerySet.as_manager()
 
     class Meta:
         ordering = ("-found_at", "-pk")
