@@ -1,4 +1,4 @@
-"""What was exported, to read only."""
+"""What was exported and stated, to read only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from accounting.models import ExportMark, ExportRun
+from accounting.statement_admin import StatementAdmin
 from lsp_portal.lib.admin import (
     BigTableAdmin,
     EvidenceAdmin,
@@ -16,6 +17,8 @@ from lsp_portal.lib.admin import (
     pretty_json,
 )
 from sessions.models import Session
+
+__all__ = ["ExportMarkAdmin", "ExportRunAdmin", "StatementAdmin"]
 
 
 @admin.register(ExportRun)

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 
 from accounts.models import Group, User
 from lsp_portal.lib import clock
+from quotas.models import AllocationPeriod
 from sessions.models import Hub, Session
 
 
@@ -203,3 +204,69 @@ class ExportMark(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.job_id} of {self.hub_id}"
+
+
+class Statement(models.Model):
+    """A closed allocation period, frozen: the database refuses to change or delete it.
+
+    Its hash covers its lines and the hash of the statement before it.
+    """
+
+    number = models.PositiveIntegerField(primary_key=True, help_text="Dense, from 1.")
+    period = models.OneToOneField(
+        AllocationPeriod, on_delete=models.PROTECT, related_name="statement"
+    )
+    title = models.CharField(max_length=60)
+    starts_on = models.DateField("first day")
+    ends_on = models.DateField("first day after")
+    closed_at = models.DateTimeField()
+    author = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Empty: the shell."
+    )
+    previous_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of its content.")
+
+    class Meta:
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"statement {self.number}: {self.title}"
+
+
+class StatementLine(Amounts):
+    """What a group, or a person in a group, used in a closed period; names people by account.
+
+    A correction is what the truth about an earlier period, `about`, differs by from all that was
+    stated about it before.
+    """
+
+    class Kind(models.TextChoices):
+        GROUP = "group", "group"
+        PERSON = "person", "person"
+        CORRECTION = "correction", "correction"
+
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="lines")
+    about = models.ForeignKey(
+        Statement, on_delete=models.PROTECT, related_name="stated", help_text="Whose period it is."
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    group = models.ForeignKey(Group, null=True, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    group_name = models.CharField(max_length=30, blank=True)
+    group_title = models.CharField(max_length=120, blank=True)
+    role = models.CharField(
+        max_length=7, blank=True, help_text="The person's when the period ended; empty: none."
+    )
+    sessions = models.IntegerField(help_text="How many used something.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["statement", "about", "kind", "group", "user"],
+                name="one_line_of_a_kind_per_statement",
+                nulls_distinct=False,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.group_name or 'nobody'} in {self.statement}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounting import request_pages, session_pages, views
+from accounting import request_pages, session_pages, statement_pages, views
 from accounting.api import views as api
 
 urlpatterns = [
@@ -27,6 +27,9 @@ urlpatterns = [
     path("overview/replay/", views.policy_replay, name="policy_replay"),
     path("overview/replay.csv", views.policy_replay_csv, name="policy_replay_csv"),
     path("overview/unattributed.csv", views.unattributed_csv, name="unattributed_csv"),
+    path("statements/", statement_pages.statement_list, name="statements"),
+    path("statements/<int:number>/", statement_pages.statement, name="statement"),
+    path("statements/<int:number>.csv", statement_pages.statement_csv, name="statement_csv"),
     path("api/v1/usage", api.UsageView.as_view(), name="api-usage"),
     path("api/v1/groups/<slug:name>/forecast", api.ForecastView.as_view(), name="api-forecast"),
 ]

@@ -19,7 +19,7 @@ ORDER = {
     "accounts": "People and groups",
     "quotas": "Quotas",
     "hub_sessions": "Hubs and sessions",
-    "accounting": "Exports",
+    "accounting": "Exports and statements",
     "lsp_portal": "Landing page",
     "oauth2_provider": "Programs that sign people in here",
     "admin": "What administrators did",

@@ -20,6 +20,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from accounting.models import Statement
+from accounting.statements.closing import close_period
 from accounts.models import User
 from quotas.models import StorageQuota
 from tests import factories
@@ -111,6 +113,7 @@ class World:
     def path(self, address: str) -> str:
         address = address.replace("people/<number>", "people/<membership>")
         address = address.replace("invitations/<number>", "invitations/<invitation>")
+        address = address.replace("statements/<number>", "statements/<statement>")
         return "/" + re.sub(r"<(\w+)>", lambda found: str(self.names[str(found[1])]), address)
 
     def client(self, caller: str) -> Client:
@@ -147,6 +150,7 @@ def world() -> World:
         "token": "nobody-signed-this",
     }
     names |= quotas(cast)
+    names["statement"] = closed_period().pk
     return World(cast, dict(zip(CALLERS, people, strict=True)), names)
 
 
@@ -158,6 +162,12 @@ def quotas(cast: Cast) -> dict[str, object]:
     stored.save(force_insert=True)
     grant = factories.grant(quota, "5", cast.dora)
     return {"period": period.pk, "quota": quota.pk, "grant": grant.pk}
+
+
+def closed_period() -> Statement:
+    """The statement of a period long over."""
+    period = factories.period(date(2020, 1, 1), date(2021, 1, 1))
+    return close_period(period, author=None, at=period.ends_at)
 
 
 def ask(world: World, caller: str, method: str, address: str) -> int:

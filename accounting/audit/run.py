@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from accounting import rollups
-from accounting.audit import published, records, sums
+from accounting.audit import published, records, statements, sums
 from accounting.audit.published import Published
 from quotas.vocabulary import Usage
 
@@ -21,6 +21,7 @@ class Audited:
     charges: int
     usage: Usage
     published: Published
+    statements: int
 
 
 def audit(*, at: datetime) -> Audited:
@@ -28,10 +29,11 @@ def audit(*, at: datetime) -> Audited:
     rollups.refresh()
     with transaction.atomic():
         _freeze()
-        for check in (*records.CHECKS, *sums.CHECKS, *published.CHECKS):
+        for check in (*records.CHECKS, *sums.CHECKS, *published.CHECKS, *statements.CHECKS):
             check.run()
         charges, usage = sums.charged(at=at)
-        return Audited(_sessions(), charges, usage, published.published(at=at))
+        exported, closed = published.published(at=at), statements.prove(at=at)
+        return Audited(_sessions(), charges, usage, exported, closed)
 
 
 def _freeze() -> None:

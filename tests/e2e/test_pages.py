@@ -51,6 +51,7 @@ PAGES: dict[str, list[str]] = {
     "dora": [
         "/overview/",
         "/overview/repairs/",
+        "/statements/",
         "/overview/replay/",
         "/overview/replay/?months=2&core_hours=3&mode=hard&group_sessions=1",
         "/registrations/",

@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from oauth2_provider.models import get_application_model
 
-from accounting.models import ExportMark, ExportRun
+from accounting.models import ExportMark, ExportRun, Statement
 from accounts.models import (
     ApiToken,
     Change,
@@ -176,6 +176,19 @@ def _adjustment(n: int) -> Adjustment:
     )
 
 
+def _statement(n: int) -> Statement:
+    period = _period(n)
+    return Statement.objects.create(
+        number=n,
+        period=period,
+        title=period.title,
+        starts_on=period.starts_on,
+        ends_on=period.ends_on,
+        closed_at=LONG_AGO,
+        hash=f"{n:064}",
+    )
+
+
 MAKE: dict[type[Model], Callable[[int], Any]] = {
     User: lambda n: factories.membership(factories.user(), factories.group()),
     Group: lambda n: factories.membership(factories.user(), factories.group(), "pi"),
@@ -244,6 +257,7 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     Adjustment: _adjustment,
     ExportRun: _run,
     ExportMark: _mark,
+    Statement: _statement,
     Service: lambda n: Service.objects.create(title=f"Service {n}", text="A service."),
     LogEntry: _log_entry,
     Application: _application,

@@ -16,7 +16,8 @@ class Command(BaseCommand):
     help = (
         "Prove from scratch that records follow from the hubs' events and charges from records,"
         " that charges, days, people and groups have one sum, that no seat is charged twice at"
-        " once, and that exports with their corrections make the ledger. Days whose charges"
+        " once, and that exports with their corrections make the ledger,"
+        " and that statements are what was hashed. Days whose charges"
         " changed are summed again first. Exits 1 and names the first difference, if there is any."
     )
 
@@ -35,5 +36,6 @@ def _sentence(audited: Audited) -> str:
         f" {audited.usage.core_hours} core-hours over charges, days, people and groups;"
         f" {exported.sessions} sessions exported with {core_seconds(exported.exact)} core-seconds,"
         f" {core_seconds(exported.exported - exported.exact)} added by rounding,"
-        f" {core_seconds(exported.corrections)} by corrections."
+        f" {core_seconds(exported.corrections)} by corrections;"
+        f" {audited.statements} statements."
     )

@@ -1,0 +1,1 @@
+"""Closed allocation periods: frozen, chained by hashes, corrected only by the next."""
