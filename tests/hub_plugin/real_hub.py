@@ -17,7 +17,7 @@ from urllib.parse import quote
 import requests
 
 from lsp_hub import derive_service_token
-from tests.hub_plugin.stub_portal import SECRET, StubPortal
+from tests.hub_plugin.stub_portal import StubPortal
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "deploy" / "hub-plugin"
@@ -91,7 +91,7 @@ class RealHub:
                 lab=LAB,
                 extra=extra,
                 portal=portal.address,
-                secret=SECRET,
+                secret=portal.secret,
                 options=options,
                 outbox=outbox or home / "outbox.sqlite",
                 snapshot_interval=snapshot_interval,
@@ -100,7 +100,7 @@ class RealHub:
         )
         self.process: subprocess.Popen[bytes] | None = None
         self.tokens = {
-            "portal": derive_service_token(SECRET, "demo"),
+            "portal": derive_service_token(portal.secret, "demo"),
             "culler": ADMIN_TOKEN,
         }
 
