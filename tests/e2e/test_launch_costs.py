@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -50,23 +52,23 @@ def assert_narrowed(page: Page, choose: str) -> None:
 def test_the_portals_page_narrows_the_costs_to_the_choice(
     cast: Cast, live_server: LiveServer, browser: Browser
 ) -> None:
-    page = signed_in(cast, live_server, browser, scripts=True)
-    assert_narrowed(
-        page,
-        """() => {{ for (const [name, value] of [["group", "{group}"], ["size", "{size}"]]) {{
-            const field = document.getElementById(`id_demo_${{name}}`);
-            field.value = value;
-            field.dispatchEvent(new Event("change", {{bubbles: true}}));
-        }} }}""",
-    )
+    with signed_in(cast, live_server, browser, scripts=True) as page:
+        assert_narrowed(
+            page,
+            """() => {{ for (const [name, value] of [["group", "{group}"], ["size", "{size}"]]) {{
+                const field = document.getElementById(`id_demo_${{name}}`);
+                field.value = value;
+                field.dispatchEvent(new Event("change", {{bubbles: true}}));
+            }} }}""",
+        )
 
 
 def test_the_portals_page_says_everything_without_scripts(
     cast: Cast, live_server: LiveServer, browser: Browser
 ) -> None:
-    page = signed_in(cast, live_server, browser, scripts=False)
-    for said in (LIMITED, UNLIMITED, MEDIUM):
-        expect(page.get_by_text(said)).to_be_visible()
+    with signed_in(cast, live_server, browser, scripts=False) as page:
+        for said in (LIMITED, UNLIMITED, MEDIUM):
+            expect(page.get_by_text(said)).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -88,13 +90,15 @@ def test_the_hubs_form_says_what_a_start_costs(scripts: bool, cast: Cast, browse
             expect(page.get_by_text(said)).to_be_visible()
 
 
-def signed_in(cast: Cast, server: LiveServer, browser: Browser, *, scripts: bool) -> Page:
-    """Bob's own page."""
+@contextmanager
+def signed_in(cast: Cast, server: LiveServer, browser: Browser, *, scripts: bool) -> Iterator[Page]:
+    """Bob's own page; it lets go of the server at the end, and so the server of the database."""
     client = Client()
     client.force_login(cast.bob)
     name = settings.SESSION_COOKIE_NAME
-    context = browser.new_context(java_script_enabled=scripts)
-    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server.url}])
-    page = context.new_page()
-    page.goto(f"{server.url}/my/")
-    return page
+    with browser.new_context(java_script_enabled=scripts) as context:
+        value = client.cookies[name].value
+        context.add_cookies([{"name": name, "value": value, "url": server.url}])
+        page = context.new_page()
+        page.goto(f"{server.url}/my/")
+        yield page
