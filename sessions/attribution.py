@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F, Func, JSONField
 from django.db.models.functions import Coalesce
 
-from accounts.models import Group, User
+from accounts.models import Group, Membership, User
 from sessions.models import Session
 
 
@@ -43,3 +44,31 @@ def attribute(session: Session, *, user: User, group: Group, at: datetime) -> No
                 "SELECT hub_sessions_charge(%s, ARRAY[%s]::uuid[])",
                 [session.hub_id, str(session.key)],
             )
+
+
+def attribute_each(
+    sessions: Iterable[Session], *, group: Group, at: datetime
+) -> tuple[list[Session], list[str]]:
+    """Let the group pay for sessions of people who are known: those booked, and why others not.
+
+    Unlike for a single session, the person must have been in the group when the session began.
+    """
+    booked, refusals = [], []
+    for session in sessions:
+        try:
+            attribute(session, user=_member(session, group), group=group, at=at)
+        except AttributionRefused as refusal:
+            refusals.append(f"{session}: {refusal}")
+        else:
+            booked.append(session)
+    return booked, refusals
+
+
+def _member(session: Session, group: Group) -> User:
+    """The person of the session. Raises AttributionRefused where it was not in the group."""
+    if session.user is None or session.ready_at is None:
+        raise AttributionRefused("The portal does not know whose it was: attribute it by itself.")
+    memberships = Membership.objects.valid(at=session.ready_at)
+    if not memberships.filter(user=session.user, group=group).exists():
+        raise AttributionRefused(f"{session.user} was no member of {group} then.")
+    return session.user

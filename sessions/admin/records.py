@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -29,7 +29,7 @@ from lsp_portal.lib.admin import (
 from lsp_portal.lib.display import NOTHING, cores, duration, mebibytes, moment
 from sessions.admin.adjustments import AdjustingAdmin
 from sessions.admin.search import HELP, sessions_found
-from sessions.attribution import AttributionRefused, attribute
+from sessions.attribution import AttributionRefused, attribute, attribute_each
 from sessions.models import Charge, HubEvent, Session
 
 MOST_EVENTS = 100
@@ -67,6 +67,13 @@ class AttributionForm(forms.Form):
         error_messages={"invalid_choice": "There is no such group."},
     )
     reason = forms.CharField(max_length=200, help_text="Kept in the history of the session.")
+
+
+class SeveralForm(forms.Form):
+    """Who pays for several sessions."""
+
+    group = AttributionForm.base_fields["group"]
+    reason = AttributionForm.base_fields["reason"]
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -137,6 +144,31 @@ class SessionAdmin(AdjustingAdmin):
             "stop_note", "granted",
         )}),
     )  # fmt: skip
+
+    actions = ("attribute_several",)
+
+    def has_attribute_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("hub_sessions.change_session"))
+
+    @admin.action(description="Attribute to one group …", permissions=["attribute"])
+    def attribute_several(
+        self, request: HttpRequest, queryset: QuerySet[Session]
+    ) -> HttpResponse | None:
+        """Ask for group and reason, then book each session that may be; says why others not."""
+        chosen = list(queryset.select_related("hub", "user").order_by("pk"))
+        form = SeveralForm(request.POST if "reason" in request.POST else None)
+        if not form.is_valid():
+            shown = {**self.admin_site.each_context(request), "opts": self.opts, "form": form}
+            shown |= {"sessions": chosen, "title": "Attribute sessions"}
+            return render(request, "admin/hub_sessions/session/attribute_several.html", shown)
+        group, reason = form.cleaned_data["group"], form.cleaned_data["reason"]
+        booked, refusals = attribute_each(chosen, group=group, at=clock.now())
+        for session in booked:
+            self.log_change(request, session, f"Attributed to {group}: {reason}")
+        self.message_user(request, f"{group} pays for {len(booked)} sessions.")
+        for refusal in refusals:
+            self.message_user(request, refusal, messages.WARNING)
+        return None
 
     def found(self, term: str) -> Q:
         return sessions_found(term)

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Affiliation
 from sessions.attribution import AttributionRefused, attribute
 from sessions.models import Charge, Session
 from tests import factories
@@ -85,3 +86,40 @@ def test_staff_without_the_right_may_not(cast: Cast, client: Client, stranger: S
     client.force_login(factories.user("gus", is_staff=True))
     address = reverse("admin:hub_sessions_session_attribute", args=[stranger.pk])
     assert client.post(address, {"user": "bob", "group": "galaxies"}).status_code == 403
+
+
+def test_the_affiliation_of_the_person_comes_with_it(cast: Cast, stranger: Session) -> None:
+    Affiliation.objects.create(
+        user=cast.bob,
+        issuer="https://idp.example.org",
+        claim="eduperson_scoped_affiliation",
+        value="staff@example.org",
+        first_seen_at=NOW,
+        last_seen_at=NOW,
+    )
+    attribute(stranger, user=cast.bob, group=cast.galaxies, at=NOW)
+    stranger.refresh_from_db()
+    assert stranger.institution.startswith("staff@example.org")
+
+
+def test_several_are_attributed_at_once_where_the_person_was_a_member(
+    cast: Cast, client: Client, stranger: Session
+) -> None:
+    bobs = factories.charged_session(cast.hub, cast.bob, None)
+    charlies = factories.charged_session(cast.hub, cast.charlie, None)
+    client.force_login(cast.dora)
+    chosen = {
+        "action": "attribute_several",
+        "_selected_action": [bobs.pk, charlies.pk, stranger.pk],
+    }
+    address = reverse("admin:hub_sessions_session_changelist")
+    assert f"session {bobs.pk} of bob" in client.post(address, chosen).content.decode()
+    answer = client.post(address, {**chosen, "group": "galaxies", "reason": "mails"}, follow=True)
+    said = [str(message) for message in answer.context["messages"]]
+    assert said == [
+        "galaxies pays for 1 sessions.",
+        f"session {stranger.pk}: The portal does not know whose it was: attribute it by itself.",
+        f"session {charlies.pk}: charlie was no member of galaxies then.",
+    ]
+    assert Session.objects.get(pk=bobs.pk).group == cast.galaxies
+    assert Charge.objects.get(session=charlies).group is None
