@@ -7,9 +7,10 @@ to the last digit. The SQL pieces are shared with everything else that sums char
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
@@ -81,9 +82,21 @@ USED = used_by("%(group)s")
 OF_SESSIONS = f"""
 SELECT c.session_id, {sums(seconds("%(start)s", "%(end)s") + "::numeric")}
 FROM hub_sessions_charge c
-WHERE c.session_id = ANY(%(sessions)s)
+WHERE c.session_id = ANY(%(sessions)s) {{paid}}
 GROUP BY c.session_id
 """
+
+# Which charges count, by the columns `user` and `group`: a key, or None for those without.
+Paid = Mapping[str, int | None]
+
+
+def paid_sql(paid: Paid) -> str:
+    """SQL for the condition on charges `c`; its parameters are called as the columns."""
+    return "".join(
+        f" AND c.{name}_id IS NULL" if key is None else f" AND c.{name}_id = %({name})s"
+        for name, key in paid.items()
+    )
+
 
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -96,18 +109,26 @@ def used(*, group: Group, start: datetime, end: datetime, at: datetime) -> Usage
 
 
 def session_usage(
-    numbers: Sequence[int], *, at: datetime, window: tuple[datetime, datetime] = EVER
+    numbers: Sequence[int],
+    *,
+    at: datetime,
+    window: tuple[datetime, datetime] = EVER,
+    paid: Paid = MappingProxyType({}),
 ) -> dict[int, Usage]:
-    """What each session used within the window, counted up to `at` while it runs."""
+    """What each session used within the window, counted up to `at` while it runs.
+
+    `paid` leaves out what other people or groups than these were charged for it.
+    """
     found = dict.fromkeys(numbers, Usage())
     parameters: dict[str, Any] = {
         "sessions": list(found),
         "start": window[0],
         "end": window[1],
         "at": at,
+        **paid,
     }
     with connection.cursor() as cursor:
-        cursor.execute(OF_SESSIONS, parameters)
+        cursor.execute(OF_SESSIONS.format(paid=paid_sql(paid)), parameters)
         found.update((number, usage(row)) for number, *row in cursor.fetchall())
     return found
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from accounting.pages import endings
@@ -13,11 +14,12 @@ from accounting.usage import Window
 from quotas.vocabulary import Usage, core_hours
 from sessions.models import Image, Session, Size
 from sessions.models.records import SessionQuerySet
-from sessions.usage import session_usage
+from sessions.usage import Paid, session_usage
 
 ROWS = 25
 CHUNK = 2_000
 Cursor = tuple[datetime, int]
+ALL: Paid = MappingProxyType({})
 
 CURSOR = re.compile(r"([0-9]{1,11})-([0-9]{1,18})")
 
@@ -78,29 +80,32 @@ class Page:
         return any(row.session.ended_at is None for row in self.rows)
 
 
-def page(sessions: SessionQuerySet, window: Window, asked: Mapping[str, Any]) -> Page:
+def page(
+    sessions: SessionQuerySet, window: Window, asked: Mapping[str, Any], *, paid: Paid = ALL
+) -> Page:
     """The page that the address asks for by `before` or `after` the cursor of a session."""
     before, after = _cursor(asked.get("before")), _cursor(asked.get("after"))
     if after is not None:
         found = list(_newer(sessions, after)[: ROWS + 1])
-        return _page(found[:ROWS][::-1], window, is_older=True, is_newer=len(found) > ROWS)
+        return _page(found[:ROWS][::-1], window, paid, is_older=True, is_newer=len(found) > ROWS)
     found = list(_older(sessions, before)[: ROWS + 1])
-    return _page(found[:ROWS], window, is_older=len(found) > ROWS, is_newer=before is not None)
+    return _page(
+        found[:ROWS], window, paid, is_older=len(found) > ROWS, is_newer=before is not None
+    )
 
 
-def every(sessions: SessionQuerySet, window: Window) -> Iterator[Row]:
+def every(sessions: SessionQuerySet, window: Window, *, paid: Paid = ALL) -> Iterator[Row]:
     """All rows, newest first, read in bounded pieces."""
     below: Cursor | None = None
     while chunk := list(_older(sessions, below)[:CHUNK]):
-        yield from rows(chunk, window)
+        yield from rows(chunk, window, paid=paid)
         below = _cursor(_text(chunk[-1]))
 
 
-def rows(sessions: list[Session], window: Window) -> list[Row]:
+def rows(sessions: list[Session], window: Window, *, paid: Paid = ALL) -> list[Row]:
     """The sessions with state, usage and titles; a query each for all of them."""
-    used = session_usage(
-        [session.number for session in sessions], at=window.at, window=(window.start, window.end)
-    )
+    numbers = [session.number for session in sessions]
+    used = session_usage(numbers, at=window.at, window=(window.start, window.end), paid=paid)
     images = _titles(Image, {session.image for session in sessions})
     sizes = _titles(Size, {session.size for session in sessions})
     return [
@@ -128,9 +133,11 @@ def _newer(sessions: SessionQuerySet, cursor: Cursor) -> SessionQuerySet:
     return sessions.after(*cursor).newest_first().reverse().select_related("hub", "user", "group")
 
 
-def _page(shown: list[Session], window: Window, *, is_older: bool, is_newer: bool) -> Page:
+def _page(
+    shown: list[Session], window: Window, paid: Paid, *, is_older: bool, is_newer: bool
+) -> Page:
     return Page(
-        rows(shown, window),
+        rows(shown, window, paid=paid),
         older=_text(shown[-1]) if shown and is_older else "",
         newer=_text(shown[0]) if shown and is_newer else "",
     )

@@ -215,6 +215,7 @@ class Session(models.Model):
         )
         indexes = (
             models.Index(fields=["hub", "seat", "begins_at"], name="session_seat"),
+            models.Index(BEGAN.desc(), F("number").desc(), name="session_newest"),
             models.Index("user", BEGAN.desc(), F("number").desc(), name="session_of_user"),
             models.Index("group", BEGAN.desc(), F("number").desc(), name="session_of_group"),
             models.Index(

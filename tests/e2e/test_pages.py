@@ -53,6 +53,7 @@ PAGES: dict[str, list[str]] = {
         "/overview/repairs/",
         "/statements/",
         "/overview/replay/",
+        "/sessions/",
         "/overview/replay/?months=2&core_hours=3&mode=hard&group_sessions=1",
         "/registrations/",
         "/quota-requests/",
