@@ -93,7 +93,7 @@ def _keep(
 
 def _waiting(hub: Hub) -> list[HubReading]:
     """The answers since the last one that counted, the oldest first."""
-    newest_first = HubReading.objects.filter(hub=hub).order_by("-time", "-pk")[:MOST_HELD]
+    newest_first = HubReading.objects.filter(hub=hub).order_by("-pk")[:MOST_HELD]
     waiting: list[HubReading] = []
     for reading in newest_first:
         if reading.is_taken:

@@ -255,8 +255,9 @@ class TestAnAnswerThatCannotBeRight:
         self, sender: Sender, listing: ListingHub
     ) -> None:
         bob_works(sender, listing)
+        assert ask(sender, listing, 5)
         listing.date = START
-        assert not reconcile(sender.hub, at=START + ROUND, confirmed=True)
+        assert not reconcile(sender.hub, at=START + 2 * ROUND, confirmed=True)
         assert "mend the clock" in Alert.objects.get().detail
 
 
