@@ -1,6 +1,10 @@
 """Hubs, sessions and what they follow from, in the administration."""
 
-from sessions.admin.accounts import GroupWithSessionsAdmin, PersonWithSessionsAdmin
+from sessions.admin.accounts import (
+    ComputeQuotaOfUseAdmin,
+    GroupWithSessionsAdmin,
+    PersonWithSessionsAdmin,
+)
 from sessions.admin.adjustments import AdjustmentAdmin
 from sessions.admin.catalogue import ImageAdmin, SizeAdmin
 from sessions.admin.evidence import (
@@ -17,6 +21,7 @@ __all__ = [
     "AdjustmentAdmin",
     "AlertAdmin",
     "ChargeAdmin",
+    "ComputeQuotaOfUseAdmin",
     "GroupWithSessionsAdmin",
     "HubAdmin",
     "HubEventAdmin",

@@ -11,10 +11,12 @@ from django.utils.safestring import SafeString
 from accounts.admin import PersonAdmin
 from accounts.models import Group, User
 from lsp_portal.lib.admin import ChoicesReadOnce, list_link
-from quotas.admin import GroupWithQuotasAdmin
+from quotas.admin import ComputeQuotaAdmin, GroupWithQuotasAdmin
+from quotas.models import ComputeQuota
+from sessions.admin.warnings import WarnsOfGroups
 from sessions.models import Charge, HubUserName, Session
 
-for model in (Group, User):
+for model in (Group, User, ComputeQuota):
     admin.site.unregister(model)
 
 
@@ -40,7 +42,7 @@ class PersonWithSessionsAdmin(PersonAdmin):
 
 
 @admin.register(Group)
-class GroupWithSessionsAdmin(GroupWithQuotasAdmin):
+class GroupWithSessionsAdmin(WarnsOfGroups, GroupWithQuotasAdmin):
     @admin.display(description="see also")
     def links(self, group: Group) -> SafeString:
         of_group = {"group__id__exact": group.pk}
@@ -50,3 +52,8 @@ class GroupWithSessionsAdmin(GroupWithQuotasAdmin):
             (list_link(Charge, "charges", **of_group),),
         ]
         return format_html_join(" · ", "{}", links)
+
+
+@admin.register(ComputeQuota)
+class ComputeQuotaOfUseAdmin(WarnsOfGroups, ComputeQuotaAdmin):
+    """Compute quotas, with a word on what was used of them."""
