@@ -58,6 +58,7 @@ def test_a_manager_is_led_to_the_pages_that_the_rights_open(
 
 def test_the_number_of_queries_does_not_grow_with_the_parts(alice: User, transients: Group) -> None:
     factories.group("first", parent=transients)
+    text(alice, PAGE)  # statements are prepared once for each connection
     with CaptureQueriesContext(connection) as few:
         text(alice, PAGE)
     for number in range(5):
