@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from accounting.group_usage import GroupUsage
+from accounting.group_usage import Breakdown
 from accounting.usage import Named
 from quotas.vocabulary import core_hours
 
@@ -22,7 +22,7 @@ Sums = dict[date, int]
 
 
 def core_hours_per_day(
-    days: Sequence[date], group: GroupUsage, *, ranks: Mapping[int, int]
+    days: Sequence[date], group: Breakdown, *, ranks: Mapping[int, int]
 ) -> dict[str, Any]:
     """Bars per UTC day, stacked by person in order of use; those who used most by name.
 

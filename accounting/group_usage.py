@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from accounting.parts import parts
+from accounting.rollups import SOMETHING, SUMMED, SUMS
 from accounting.usage import (
     PERSON,
     DayUsage,
@@ -25,7 +26,7 @@ from sessions.usage import usage
 
 
 @dataclass(frozen=True, slots=True)
-class GroupUsage:
+class Breakdown:
     """Everybody's sum, those of most use first; days of the first of them, and of all others."""
 
     people: list[UserUsage] = field(default_factory=list)
@@ -37,9 +38,9 @@ class GroupUsage:
         return sum((row.usage for row in self.people), Usage())
 
 
-def of_group(group: Group, window: Window, *, largest: int) -> GroupUsage:
+def of_group(group: Group, window: Window, *, largest: int) -> Breakdown:
     """The group in the window; so many people are shown day by day."""
-    found = GroupUsage()
+    found = Breakdown()
     with connection.cursor() as cursor:
         cursor.execute(STATEMENT, {**parameters(window, group=group), "largest": largest})
         for day, is_person, *person_and_sums in cursor.fetchall():
@@ -53,14 +54,12 @@ def of_group(group: Group, window: Window, *, largest: int) -> GroupUsage:
     return found
 
 
-SUMS = "millicore_seconds, mib_seconds, gpu_seconds"
-SUMMED = ", ".join(f"sum({name}) AS {name}" for name in SUMS.split(", "))
 STATEMENT = (
     parts(by_person=True, of_group=True)
     + f"""
 , days AS MATERIALIZED (
     SELECT * FROM (SELECT day, user_id, {SUMMED} FROM parts GROUP BY day, user_id) t
-    WHERE millicore_seconds <> 0 OR mib_seconds <> 0 OR gpu_seconds <> 0
+    WHERE {SOMETHING}
 ), people AS MATERIALIZED (
     SELECT t.*, row_number() OVER (ORDER BY millicore_seconds DESC, username COLLATE "C") AS place
     FROM (SELECT user_id, {SUMMED} FROM days GROUP BY user_id) t

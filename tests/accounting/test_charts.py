@@ -10,7 +10,7 @@ import plotly.graph_objects
 import pytest
 
 from accounting import charts
-from accounting.group_usage import GroupUsage
+from accounting.group_usage import Breakdown
 from accounting.usage import DayUsage, DayUserUsage, Named, UserUsage
 from quotas.vocabulary import Usage, core_hours
 
@@ -30,7 +30,7 @@ def ranks(people: int) -> dict[int, int]:
     return {number: number for number in range(people)}
 
 
-def together(rows: Iterable[DayUserUsage]) -> GroupUsage:
+def together(rows: Iterable[DayUserUsage]) -> Breakdown:
     """The rows as a group's usage, in which seven people are shown day by day."""
     sums: Counter[Named | None] = Counter()
     rest: Counter[date] = Counter()
@@ -42,7 +42,7 @@ def together(rows: Iterable[DayUserUsage]) -> GroupUsage:
     for row in rows:
         if row.user not in named:
             rest[row.day] += row.usage.millicore_seconds
-    return GroupUsage(
+    return Breakdown(
         people=[UserUsage(user, Usage(sums[user])) for user in ordered],
         largest=[row for row in rows if row.user in named],
         others=[DayUsage(day, Usage(amount)) for day, amount in rest.items()],

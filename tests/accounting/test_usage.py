@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounting import rollups, usage
-from accounting.group_usage import GroupUsage, of_group
+from accounting.group_usage import Breakdown, of_group
 from accounting.models import GroupDay, UserDay
 from accounting.usage import Window
 from accounts.models import Group, User
@@ -300,7 +300,7 @@ def _check(cast: Cast, bookings: list[Booking], start: int, end: int, at: int) -
     assert _by_name(usage.by_group(window, user=cast.bob), "group") == _names(_sum_by(bob, 2))
 
 
-def _check_group(found: GroupUsage, ours: Counter[tuple[date, User | None, Group | None]]) -> None:
+def _check_group(found: Breakdown, ours: Counter[tuple[date, User | None, Group | None]]) -> None:
     """Everybody's sum is there, and the days of the first and of the others make it up."""
     assert found.total.millicore_seconds == ours.total()
     assert _by_name(found.people, "user") == _names(_sum_by(ours, 1))

@@ -11,7 +11,9 @@ from statistics import median, quantiles
 
 from django.db import connection, transaction
 
-from accounting import rollups, usage
+from accounting import rollups
+from accounting.charts import LARGEST
+from accounting.group_usage import of_group
 from accounting.usage import Window
 from accounts.models import Group
 from sessions.usage import used
@@ -101,8 +103,7 @@ def _page() -> float:
 def _ask(group: Group) -> None:
     at = NOW - timedelta(hours=7)
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), NOW, at)
-    usage.by_day_and_user(window, group=group)
-    usage.by_user(window, group=group)
+    of_group(group, window, largest=LARGEST)
     used(group=group, start=window.start, end=window.end, at=at)
 
 
