@@ -18,7 +18,7 @@ from accounts.access import group_asking_or_404, person, registered, staff
 from lsp_portal.lib import clock
 from quotas import requests
 from quotas.models import QuotaRequest
-from quotas.requests import DECIDE, RequestError
+from quotas.requests import RequestError
 from quotas.vocabulary import millicore_seconds
 
 PER_PAGE = 25
@@ -89,7 +89,7 @@ def detail(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
 @staff
 def queue(request: HttpRequest) -> HttpResponseBase:
     """What waits for a decision, the longest first."""
-    if not request.user.has_perm(DECIDE):
+    if not requests.may_decide(person(request)):
         raise PermissionDenied
     rows = QuotaRequest.objects.undecided().select_related("group", "period", "asked_by")
     page = Paginator(rows.order_by("asked_at", "pk"), PER_PAGE).get_page(request.GET.get("page"))
@@ -114,7 +114,7 @@ def _answer(request: HttpRequest, row: QuotaRequest) -> HttpResponseBase:
 
 
 def _decide(request: HttpRequest, row: QuotaRequest) -> HttpResponseBase:
-    if not (person(request).is_staff and request.user.has_perm(DECIDE)):
+    if not requests.may_decide(person(request)):
         raise PermissionDenied
     form = AnswerForm(request.POST, kind=row.kind)
     if not form.is_valid():
@@ -148,7 +148,7 @@ def _detail(
     status: int = 200,
 ) -> HttpResponse:
     user, at = person(request), clock.now()
-    decides = user.is_staff and user.has_perm(DECIDE) and row.state == QuotaRequest.State.OPEN
+    decides = requests.may_decide(user) and row.state == QuotaRequest.State.OPEN
     left = shown_requests.not_given(row.period, at=at) if user.is_staff else None
     shown = {
         "request_row": row,

@@ -9,17 +9,26 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Model, OuterRef, PositiveBigIntegerField, QuerySet
+from django.db.models import Count, Model, OuterRef, PositiveBigIntegerField, Q, QuerySet
 from django.db.models import Subquery as Sub
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.admin import GroupAdmin
 from accounts.models import Group, User
 from lsp_portal.lib import clock
-from lsp_portal.lib.admin import CheckedRows, ChoicesReadOnce, PortalAdmin, list_link
+from lsp_portal.lib.admin import (
+    BigTableAdmin,
+    CheckedRows,
+    ChoicesReadOnce,
+    PortalAdmin,
+    list_link,
+    pretty_json,
+)
 from lsp_portal.lib.byte_sizes import ByteSizeField
 from lsp_portal.lib.display import NOTHING, byte_size
 from quotas.admin_series import series_page
@@ -31,6 +40,7 @@ from quotas.models import (
     ComputeQuota,
     Grant,
     HomeQuota,
+    QuotaRequest,
     StorageQuota,
 )
 
@@ -345,3 +355,34 @@ class HomeQuotaAdmin(PortalAdmin[HomeQuota]):
     @admin.display(description="limit", ordering="limit_bytes")
     def limit(self, quota: HomeQuota) -> str:
         return byte_size(quota.limit_bytes)
+
+
+@admin.register(QuotaRequest)
+class QuotaRequestAdmin(BigTableAdmin[QuotaRequest]):
+    """What groups asked for, to read; who decides does so on the page of the request."""
+
+    list_display = ("id", "asked_at", "group", "period", "words", "state", "asked_by")
+    list_filter = ("state", "kind")
+    list_select_related = ("group", "period", "asked_by")
+    search_help_text = "Name of a group"
+    fields = (
+        "page", "group", "period", "kind", "words", "state", "reason", "asked_by", "asked_at",
+        "offered_words", "decided_by", "decided_at", "answer", "closed_by", "closed_at",
+        "the_grant", "known",
+    )  # fmt: skip
+
+    def found(self, term: str) -> Q:
+        return Q(group__name=term)
+
+    @admin.display(description="decide")
+    def page(self, request: QuotaRequest) -> SafeString:
+        address = reverse("quota_request", args=[request.group.name, request.pk])
+        return format_html('<a href="{}">the page of the request</a>', address)
+
+    @admin.display(description="grant")
+    def the_grant(self, request: QuotaRequest) -> SafeString | str:
+        return str(request.grant) if request.grant else NOTHING
+
+    @admin.display(description="known when it was asked")
+    def known(self, request: QuotaRequest) -> SafeString:
+        return pretty_json(request.facts)

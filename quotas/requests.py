@@ -124,11 +124,12 @@ def decline(request: QuotaRequest, *, by: User, answer: str, at: datetime) -> Qu
 
 @transaction.atomic
 def accept(request: QuotaRequest, *, by: User, at: datetime) -> QuotaRequest:
-    """Take the amount that was offered. Raises RequestError."""
+    """Take the amount that was offered, while who offered it may. Raises RequestError."""
     row = _locked(request, State.COUNTERED)
     _check_asking(row.group, row.period, by, at=at)
     if row.offered is None or row.decided_by is None:
         raise RequestError("Nothing was offered.")
+    _check_decider(row.decided_by)
     _give(row, row.offered, author=row.decided_by, at=at)
     return _close(row, State.GRANTED, by=by, at=at)
 
@@ -150,7 +151,12 @@ def may_ask(user: User, group: Group, *, at: datetime) -> bool:
 def deciders() -> list[User]:
     """The administrators who may decide."""
     staff = User.objects.filter(is_staff=True, is_active=True).order_by("username")
-    return [one for one in staff if one.has_perm(DECIDE)]
+    return [one for one in staff if may_decide(one)]
+
+
+def may_decide(user: User) -> bool:
+    """Whether the person is an administrator who may decide about requests."""
+    return user.is_staff and user.has_perm(DECIDE)
 
 
 def _locked(request: QuotaRequest, *states: str) -> QuotaRequest:
@@ -171,6 +177,14 @@ def _check_asking(group: Group, period: AllocationPeriod, by: User, *, at: datet
 def _check_entitled(group: Group, by: User, *, at: datetime) -> None:
     if not may_ask(by, group, at=at):
         raise RequestError(f"Only PIs of {group}, and managers with the right, may do this.")
+
+
+def _check_decider(user: User) -> None:
+    if not may_decide(user):
+        raise RequestError(
+            f"{user.title} made the offer and decides no more about requests, so it does not hold."
+            " Withdraw the request and ask again."
+        )
 
 
 def _check_possible(group: Group, period: AllocationPeriod, *, at: datetime) -> None:

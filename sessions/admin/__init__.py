@@ -15,7 +15,9 @@ from sessions.admin.evidence import (
     StorageSampleAdmin,
 )
 from sessions.admin.hubs import HubAdmin, HubUserNameAdmin
+from sessions.admin.ladders import LadderStepAdmin, QuotaLadderAdmin
 from sessions.admin.records import ChargeAdmin, SessionAdmin
+from sessions.admin.repairs import HubReadingAdmin, RepairAdmin
 
 __all__ = [
     "AdjustmentAdmin",
@@ -25,10 +27,14 @@ __all__ = [
     "GroupWithSessionsAdmin",
     "HubAdmin",
     "HubEventAdmin",
+    "HubReadingAdmin",
     "HubUserNameAdmin",
     "ImageAdmin",
+    "LadderStepAdmin",
     "PersonWithSessionsAdmin",
     "QuarantinedEventAdmin",
+    "QuotaLadderAdmin",
+    "RepairAdmin",
     "SessionAdmin",
     "SizeAdmin",
     "SnapshotAdmin",

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 
+from accounts.models import Group
 from sessions.models.hubs import Hub
 from sessions.models.records import Session
 
@@ -41,6 +42,15 @@ class RepairQuerySet(models.QuerySet["Repair"]):
     def of_late(self, *, at: datetime) -> Self:
         """Found in the week before that moment."""
         return self.filter(found_at__gt=at - timedelta(days=7), found_at__lte=at)
+
+    def of_groups(self, groups: models.QuerySet[Group]) -> Self:
+        """Those of sessions that these groups pay for."""
+        return self.filter(session__group__in=groups.values("pk"))
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many there are of each kind at each hub, by name of the hub and kind."""
+        rows = self.order_by().values_list("hub__name", "kind")
+        return {(hub, kind): number for hub, kind, number in rows.annotate(number=Count("pk"))}
 
 
 class Repair(models.Model):

@@ -197,6 +197,21 @@ def test_what_somebody_asked_who_is_no_pi_any_more_is_only_declined(
     assert send(cast.dora, page_of(row), decision="decline", answer="No PI").status_code == 302
 
 
+@pytest.mark.parametrize("change", [{"is_superuser": False}, {"is_staff": False}])
+def test_an_offer_holds_while_who_made_it_may_decide(
+    cast: Cast, present: AllocationPeriod, change: dict[str, bool]
+) -> None:
+    row = asked(cast, present)
+    requests.counter(row, by=cast.dora, amount=Decimal(20), answer="That is left", at=clock.now())
+    User.objects.filter(pk=cast.dora.pk).update(**change)
+    answer = send(cast.alice, page_of(row), action="accept")
+    assert (answer.status_code, b"does not hold" in answer.content) == (409, True)
+    assert not Grant.objects.exists()
+    User.objects.filter(pk=cast.dora.pk).update(is_staff=True, is_superuser=True)
+    assert send(cast.alice, page_of(row), action="accept").status_code == 302
+    assert Grant.objects.get().core_hours == 20
+
+
 def test_who_may_not_decide_is_sent_away(cast: Cast, present: AllocationPeriod) -> None:
     row = asked(cast, present)
     sam = factories.user("sam", is_staff=True)

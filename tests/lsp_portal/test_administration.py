@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -41,17 +42,28 @@ from accounts.models import (
 )
 from lsp_portal.administration import ORDER
 from lsp_portal.models import Service
-from quotas.models import AllocationPeriod, Award, ComputeQuota, HomeQuota, StorageQuota
+from quotas.models import (
+    AllocationPeriod,
+    Award,
+    ComputeQuota,
+    HomeQuota,
+    QuotaRequest,
+    StorageQuota,
+)
 from sessions.models import (
     Adjustment,
     Alert,
     Charge,
     Hub,
     HubEvent,
+    HubReading,
     HubSecret,
     HubUserName,
     Image,
+    LadderStep,
     QuarantinedEvent,
+    QuotaLadder,
+    Repair,
     Session,
     Size,
     Snapshot,
@@ -233,6 +245,27 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     HomeQuota: lambda n: HomeQuota.objects.create(
         user=factories.user(), author=factories.user(), limit_bytes=n, reason="A survey."
     ),
+    QuotaRequest: lambda n: QuotaRequest.objects.create(
+        group=factories.group(),
+        period=_period(n),
+        kind="hours",
+        amount=Decimal(n),
+        reason="A survey.",
+        facts={},
+        asked_by=factories.user(),
+        asked_at=LONG_AGO,
+    ),
+    QuotaLadder: lambda n: QuotaLadder.objects.create(
+        quota=factories.quota(factories.group(), _period(n), "5"), limit=n, step=80
+    ),
+    LadderStep: lambda n: LadderStep.objects.create(
+        quota=factories.quota(factories.group(), _period(n), "5"),
+        generation=1,
+        step=80,
+        reached_at=LONG_AGO,
+        used=n,
+        limit=n,
+    ),
     Hub: _hub,
     HubUserName: lambda n: HubUserName.objects.create(
         hub=_plain_hub(n), name=f"name-{n}", user=factories.user()
@@ -248,6 +281,19 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     ),
     Alert: lambda n: Alert.objects.create(
         hub=_plain_hub(n), kind=Alert.Kind.CONFLICT, subject=f"evt_{n}"
+    ),
+    HubReading: lambda n: HubReading.objects.create(
+        hub=_plain_hub(n), time=LONG_AGO, listed=n, running=n, missing=0, is_taken=True
+    ),
+    Repair: lambda n: Repair.objects.create(
+        hub=_plain_hub(n),
+        kind="unrecorded",
+        user_name="bob",
+        moment=LONG_AGO,
+        said="There.",
+        changed="Nothing.",
+        confidence="high",
+        found_at=LONG_AGO,
     ),
     StorageSample: lambda n: StorageSample.objects.create(
         user=factories.user(), mount="/home", taken_at=LONG_AGO, used_bytes=n

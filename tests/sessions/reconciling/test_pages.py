@@ -79,12 +79,41 @@ def test_the_page_says_when_the_hubs_own_word_came_after_all(cast: Cast, visit: 
         ("kind=unrecorded", False),
         ("confidence=low", False),
         ("hub=nowhere", True),
+        ("group=transients&first=2026-05-01&last=2026-05-01", True),
+        ("group=galaxies", False),
+        ("first=2026-05-02", False),
+        ("last=2026-04-30", False),
+        ("first=soon", True),
         ("page=99", True),
     ],
 )
 def test_the_list_is_narrowed(cast: Cast, visit: Visit, query: str, is_shown: bool) -> None:
     repaired(cast, ended(cast))
     assert ("The hub lacks it." in visit(cast.dora, f"/overview/repairs/?{query}")) == is_shown
+
+
+def test_alice_sees_the_repairs_of_her_groups_sessions_and_bob_none(
+    cast: Cast, visit: Visit
+) -> None:
+    repaired(cast, ended(cast))
+    elsewhere = factories.session(cast.hub, cast.charlie, cast.solar_system, server="lab")
+    repaired(cast, elsewhere, said="Not for Alice.")
+    for query in ("", "?group=transients"):
+        page = visit(cast.alice, f"/overview/repairs/{query}")
+        assert "The hub lacks it." in page
+        assert "Not for Alice." not in page
+    assert "/overview/repairs/?group=transients" in visit(cast.alice, "/groups/transients/")
+    browser = Client()
+    for who, query, status in ((cast.alice, "?group=solar-system", 404), (cast.bob, "", 403)):
+        browser.force_login(who)
+        assert browser.get(f"/overview/repairs/{query}").status_code == status
+
+
+def test_repairs_are_counted_by_hub_and_kind(cast: Cast) -> None:
+    repaired(cast, ended(cast))
+    repaired(cast, None, kind="unrecorded", seat="1" * 32)
+    repaired(cast, None, kind="unrecorded", seat="2" * 32)
+    assert Repair.objects.counts() == {("demo", "ended"): 1, ("demo", "unrecorded"): 2}
 
 
 def test_more_repairs_cost_no_more_queries(
