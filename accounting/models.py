@@ -115,6 +115,87 @@ class UserMonth(Amounts):
         return f"{self.user or 'somebody'} in {self.month:%Y-%m}"
 
 
+class Kind(models.Model):
+    """What sessions are alike in, beside person and group: hub, image, size and institution.
+
+    Its key is computed from the rest (`accounting.kinds`), so whoever sums needs not look it up.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    hub = models.ForeignKey(
+        Hub, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    image = models.TextField(blank=True)
+    size = models.TextField(blank=True)
+    institution = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.image} in {self.size} on {self.hub}"
+
+
+class KindSums(Amounts):
+    """What the closed charges of a group (or of nobody) used with sessions of a kind."""
+
+    group = models.ForeignKey(
+        Group,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    kind = models.ForeignKey(
+        Kind, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+class KindDay(KindSums):
+    """The same on a UTC day."""
+
+    day = models.DateField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["group", "day", "kind"],
+                name="one_sum_per_group_day_and_kind",
+                nulls_distinct=False,
+            ),
+        )
+        indexes = (
+            BrinIndex(fields=["day"], pages_per_range=16, autosummarize=True, name="kind_day_brin"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind_id} of {self.group or 'nobody'} on {self.day}"
+
+
+class KindMonth(KindSums):
+    """The same in a UTC month: the sum of the days."""
+
+    month = models.DateField(help_text="Its first day.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["group", "month", "kind"],
+                name="one_sum_per_group_month_and_kind",
+                nulls_distinct=False,
+            ),
+        )
+        indexes = (
+            BrinIndex(
+                fields=["month"], pages_per_range=16, autosummarize=True, name="kind_month_brin"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind_id} of {self.group or 'nobody'} in {self.month:%Y-%m}"
+
+
 class SummedMonth(models.Model):
     """A month whose sums count: no day of it was summed again since."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from accounting.charges import CHARGES_OF_PAIRS, DAY_END, DAY_START
+from accounting.kinds import KEY, KIND, NAMED_OF_SESSION, OF_SESSION, SESSION
 from lsp_portal.lib import advisory
 from sessions.usage import seconds, sums
 
@@ -38,6 +39,11 @@ def _of_pairs(table: str) -> str:
     """
 
 
+KEEP_KINDS = f"""
+    INSERT INTO accounting_kind (id, {KIND})
+    SELECT DISTINCT kind_id, {KIND} FROM kind_sums ON CONFLICT DO NOTHING
+"""
+
 REFRESH = f"""
 WITH pairs AS MATERIALIZED (
     SELECT day, group_id FROM hub_sessions_staleday
@@ -49,11 +55,18 @@ WITH pairs AS MATERIALIZED (
     DELETE FROM accounting_summedmonth
     WHERE month IN (SELECT date_trunc('month', day)::date FROM pairs)
 ), sums AS MATERIALIZED (
-    SELECT p.day, p.group_id, c.user_id, {sums(DAY_SECONDS)}
-    FROM pairs p {CHARGES_OF_PAIRS}
-    GROUP BY p.day, p.group_id, c.user_id
+    SELECT p.day, p.group_id, c.user_id, {NAMED_OF_SESSION}, {sums(DAY_SECONDS)}
+    FROM pairs p {CHARGES_OF_PAIRS} {SESSION}
+    GROUP BY p.day, p.group_id, c.user_id, {OF_SESSION}
 ), user_sums AS (
-    SELECT * FROM sums WHERE {SOMETHING}
+    SELECT * FROM (SELECT day, group_id, user_id, {SUMMED} FROM sums GROUP BY 1, 2, 3) t
+    WHERE {SOMETHING}
+), kind_sums AS MATERIALIZED (
+    SELECT *, {KEY} AS kind_id
+    FROM (SELECT day, group_id, {KIND}, {SUMMED} FROM sums GROUP BY day, group_id, {KIND}) t
+    WHERE {SOMETHING}
+), kinds_kept AS (
+    {KEEP_KINDS}
 ), group_sums AS (
     SELECT * FROM (SELECT day, group_id, {SUMMED} FROM sums GROUP BY day, group_id) t
     WHERE {SOMETHING}
@@ -70,6 +83,17 @@ WITH pairs AS MATERIALIZED (
         WHERE NOT EXISTS (
             SELECT FROM group_sums s
             WHERE s.day = r.day AND coalesce(s.group_id, 0) = coalesce(r.group_id, 0)))
+), kind_gone AS (
+    DELETE FROM accounting_kindday WHERE id IN (
+        SELECT r.id FROM {_of_pairs("accounting_kindday")}
+        WHERE NOT EXISTS (
+            SELECT FROM kind_sums s
+            WHERE s.day = r.day AND coalesce(s.group_id, 0) = coalesce(r.group_id, 0)
+              AND s.kind_id = r.kind_id))
+), kind_kept AS (
+    INSERT INTO accounting_kindday (day, group_id, kind_id, {SUMS})
+    SELECT day, group_id, kind_id, {SUMS} FROM kind_sums
+    ON CONFLICT (group_id, day, kind_id) DO UPDATE SET {EXCLUDED}
 ), user_kept AS (
     INSERT INTO accounting_userday (day, group_id, user_id, {SUMS})
     SELECT day, group_id, user_id, {SUMS} FROM user_sums
@@ -85,25 +109,37 @@ SELECT count(*) FROM pairs
 FIRST_DAY = "(c.started_at AT TIME ZONE 'UTC')::date"
 LAST_DAY = "((c.ended_at - interval '1 microsecond') AT TIME ZONE 'UTC')::date"
 
-# The sums of all closed charges per day, group and person, from scratch. Most charges lie within a
-# day and need not be cut.
+# All closed charges `c`, each with the days that it touches and its seconds of them. Most charges
+# lie within a day and need not be cut.
+CHARGES_BY_DAY = f"""
+(
+    SELECT {FIRST_DAY} AS day, c.*,
+           {seconds("c.started_at", "c.ended_at", at="c.ended_at")} AS seconds
+    FROM hub_sessions_charge c
+    WHERE c.ended_at > c.started_at AND {FIRST_DAY} = {LAST_DAY}
+    UNION ALL
+    SELECT p.day, c.*, {DAY_SECONDS}
+    FROM hub_sessions_charge c
+    CROSS JOIN LATERAL (
+        SELECT {FIRST_DAY} + n AS day FROM generate_series(0, {LAST_DAY} - {FIRST_DAY}) AS n
+    ) p
+    WHERE c.ended_at > c.started_at AND {FIRST_DAY} <> {LAST_DAY}
+) c
+"""
+
+# The sums of all closed charges per day, group and person, from scratch; and per kind of session.
 DAYS_OF_CHARGES = f"""
 SELECT * FROM (
-    SELECT c.day, c.group_id, c.user_id, {sums("c.seconds")}
-    FROM (
-        SELECT {FIRST_DAY} AS day, c.*,
-               {seconds("c.started_at", "c.ended_at", at="c.ended_at")} AS seconds
-        FROM hub_sessions_charge c
-        WHERE c.ended_at > c.started_at AND {FIRST_DAY} = {LAST_DAY}
-        UNION ALL
-        SELECT p.day, c.*, {DAY_SECONDS}
-        FROM hub_sessions_charge c
-        CROSS JOIN LATERAL (
-            SELECT {FIRST_DAY} + n AS day FROM generate_series(0, {LAST_DAY} - {FIRST_DAY}) AS n
-        ) p
-        WHERE c.ended_at > c.started_at AND {FIRST_DAY} <> {LAST_DAY}
-    ) c
+    SELECT c.day, c.group_id, c.user_id, {sums("c.seconds")} FROM {CHARGES_BY_DAY}
     GROUP BY c.day, c.group_id, c.user_id
+) t
+WHERE {SOMETHING}
+"""
+KINDS_OF_CHARGES = f"""
+SELECT *, {KEY} AS kind_id FROM (
+    SELECT c.day, c.group_id, {NAMED_OF_SESSION}, {sums("c.seconds")}
+    FROM {CHARGES_BY_DAY} JOIN hub_sessions_session s ON s.number = c.session_id
+    GROUP BY c.day, c.group_id, {OF_SESSION}
 ) t
 WHERE {SOMETHING}
 """
@@ -123,6 +159,16 @@ WHERE {SOMETHING}
 ORDER BY day
 """
 
+FILL_KINDS = f"""
+WITH kind_sums AS MATERIALIZED (
+    {KINDS_OF_CHARGES}
+), kinds_kept AS (
+    {KEEP_KINDS}
+)
+INSERT INTO accounting_kindday (day, group_id, kind_id, {SUMS})
+SELECT day, group_id, kind_id, {SUMS} FROM kind_sums
+ORDER BY day
+"""
 
 # Months before the newest, once all their days are up to date. The newest changes all the time.
 FILL_MONTHS = f"""
@@ -149,12 +195,27 @@ WITH months AS MATERIALIZED (
     INSERT INTO accounting_usermonth (month, user_id, {SUMS})
     SELECT month, user_id, {SUMS} FROM sums
     ON CONFLICT (month, user_id) DO UPDATE SET {EXCLUDED}
+), kind_sums AS (
+    SELECT m.month, t.* FROM months m CROSS JOIN LATERAL (
+        SELECT group_id, kind_id, {SUMMED} FROM accounting_kindday
+        WHERE day >= m.month AND day < m.next GROUP BY group_id, kind_id OFFSET 0
+    ) t
+), kinds_gone AS (
+    DELETE FROM accounting_kindmonth k USING months m
+    WHERE k.month = m.month AND NOT EXISTS (
+        SELECT FROM kind_sums s
+        WHERE s.month = k.month AND coalesce(s.group_id, 0) = coalesce(k.group_id, 0)
+          AND s.kind_id = k.kind_id)
+), kinds_kept AS (
+    INSERT INTO accounting_kindmonth (month, group_id, kind_id, {SUMS})
+    SELECT month, group_id, kind_id, {SUMS} FROM kind_sums
+    ON CONFLICT (group_id, month, kind_id) DO UPDATE SET {EXCLUDED}
 )
 INSERT INTO accounting_summedmonth SELECT month FROM months
 """
 ROLLUPS = (
     "hub_sessions_staleday", "accounting_userday", "accounting_groupday", "accounting_usermonth",
-    "accounting_summedmonth",
+    "accounting_kindday", "accounting_kindmonth", "accounting_kind", "accounting_summedmonth",
 )  # fmt: skip
 
 
@@ -199,6 +260,7 @@ def rebuild() -> Rebuilt:
         user_days = cursor.rowcount
         cursor.execute(FILL_GROUPS)
         group_days = cursor.rowcount
+        cursor.execute(FILL_KINDS)
         cursor.execute(FILL_MONTHS)
         return Rebuilt(group_days=group_days, user_days=user_days)
 

@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounting import usage
 from accounting.audit.checks import Check, DifferenceError
-from accounting.rollups import DAYS_OF_CHARGES
+from accounting.rollups import DAYS_OF_CHARGES, KINDS_OF_CHARGES
 from accounting.usage import Window
 from quotas.vocabulary import Usage
 from sessions.usage import EVER, WHOLE
@@ -50,6 +50,50 @@ WHERE (coalesce(t.millicore_seconds, 0), coalesce(t.mib_seconds, 0), coalesce(t.
 ORDER BY 1, 2 LIMIT 1
 """
 
+KIND_DAYS = f"""
+WITH stale AS (SELECT DISTINCT day, group_id FROM hub_sessions_staleday)
+SELECT coalesce(t.day, r.day)::text, coalesce(g.name, 'no group'),
+       concat_ws(', ', h.name, k.image, k.size, k.institution),
+       concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
+       concat_ws(', ', r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+FROM ({KINDS_OF_CHARGES}) t
+FULL JOIN accounting_kindday r
+    ON r.day = t.day AND coalesce(r.group_id, 0) = coalesce(t.group_id, 0)
+    AND r.kind_id = t.kind_id
+LEFT JOIN accounting_kind k ON k.id = coalesce(t.kind_id, r.kind_id)
+LEFT JOIN hub_sessions_hub h ON h.id = k.hub_id
+LEFT JOIN accounts_group g ON g.id = coalesce(t.group_id, r.group_id)
+WHERE ((t.millicore_seconds, t.mib_seconds, t.gpu_seconds)
+       IS DISTINCT FROM (r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+    OR (k.hub_id, k.image, k.size, k.institution)
+       IS DISTINCT FROM (t.hub_id, t.image, t.size, t.institution))
+  AND NOT EXISTS (
+      SELECT FROM stale s WHERE s.day = coalesce(t.day, r.day)
+        AND coalesce(s.group_id, 0) = coalesce(t.group_id, r.group_id, 0))
+ORDER BY 1, 2, 3 LIMIT 1
+"""
+
+KIND_MONTHS = """
+SELECT coalesce(t.month, r.month)::text, coalesce(g.name, 'no group'),
+       coalesce(t.kind_id, r.kind_id)::text,
+       concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
+       concat_ws(', ', r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+FROM (
+    SELECT m.month, d.group_id, d.kind_id, sum(millicore_seconds) AS millicore_seconds,
+           sum(mib_seconds) AS mib_seconds, sum(gpu_seconds) AS gpu_seconds
+    FROM accounting_summedmonth m JOIN accounting_kindday d
+        ON d.day >= m.month AND d.day < m.month + interval '1 month'
+    GROUP BY m.month, d.group_id, d.kind_id
+) t
+FULL JOIN (SELECT * FROM accounting_kindmonth JOIN accounting_summedmonth USING (month)) r
+    ON r.month = t.month AND coalesce(r.group_id, 0) = coalesce(t.group_id, 0)
+    AND r.kind_id = t.kind_id
+LEFT JOIN accounts_group g ON g.id = coalesce(t.group_id, r.group_id)
+WHERE (t.millicore_seconds, t.mib_seconds, t.gpu_seconds)
+      IS DISTINCT FROM (r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+ORDER BY 1, 2, 3 LIMIT 1
+"""
+
 USER_MONTHS = """
 SELECT coalesce(t.month, r.month)::text, coalesce(u.username, 'nobody'),
        concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
@@ -84,6 +128,16 @@ CHECKS = (
         "months of people are the sum of their days",
         USER_MONTHS,
         "{0}, {1}: days make {2} millicore-, MiB- and GPU-seconds, the roll-up has {3}",
+    ),
+    Check(
+        "days of kinds are the sum of their charges",
+        KIND_DAYS,
+        "{0}, {1}, {2}: charges make {3} millicore-, MiB- and GPU-seconds, the roll-up has {4}",
+    ),
+    Check(
+        "months of kinds are the sum of their days",
+        KIND_MONTHS,
+        "{0}, {1}, {2}: days make {3} millicore-, MiB- and GPU-seconds, the roll-up has {4}",
     ),
 )
 

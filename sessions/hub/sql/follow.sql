@@ -9,6 +9,7 @@ BEGIN
     IF p_touched IS NOT NULL THEN
         before := ARRAY(SELECT s FROM hub_sessions_these(p_hub, p_touched) s);
         PERFORM hub_sessions_apply(p_hub, p_touched, p_at);
+        PERFORM hub_sessions_note_kinds(before);
         keys := p_touched || hub_sessions_follow_seats(p_hub, p_at, p_touched, before);
     END IF;
     keys := keys || hub_sessions_follow_snapshots(p_hub, keys, before, p_snapshots, p_newcomer);
@@ -49,4 +50,30 @@ BEGIN
         PERFORM hub_sessions_apply(p_hub, neighbours, p_at);
     END IF;
     RETURN neighbours;
+END $$;
+
+-- Note the days of closed charges whose sessions were of another kind before: a request that is told
+-- late brings image and size, and may change nothing in the charge itself.
+CREATE OR REPLACE FUNCTION hub_sessions_note_kinds(p_before hub_sessions_session[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    closed hub_sessions_charge[];
+BEGIN
+    IF p_before = '{}' THEN
+        RETURN;
+    END IF;
+    closed := ARRAY(
+        SELECT c FROM unnest(p_before) b
+        CROSS JOIN LATERAL (
+            SELECT * FROM hub_sessions_session f WHERE f.number = b.number OFFSET 0
+        ) s
+        CROSS JOIN LATERAL (
+            SELECT * FROM hub_sessions_charge f
+            WHERE f.session_id = b.number AND f.ended_at IS NOT NULL OFFSET 0
+        ) c
+        WHERE (b.image, b.size, b.affiliation) IS DISTINCT FROM (s.image, s.size, s.affiliation)
+    );
+    IF closed <> '{}' THEN
+        PERFORM hub_sessions_note_days(closed);
+    END IF;
 END $$;
