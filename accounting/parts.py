@@ -11,14 +11,21 @@ from sessions.usage import amounts
 
 
 def parts(
-    *, by_person: bool, of_group: bool = False, of_user: bool = False, by_month: bool = False
+    *,
+    by_person: bool,
+    of_group: bool = False,
+    of_groups: bool = False,
+    of_user: bool = False,
+    by_month: bool = False,
 ) -> str:
     """The beginning of a statement, with the parts as `parts` (day, group_id, sums).
 
+    `of_group` narrows to the parameter `group`, `of_groups` to those in the array `groups`.
     `by_person` adds user_id, and `by_month` takes whole months where it may; both days and groups
     are lost by that.
     """
     in_group = "AND {0}.group_id = %(group)s " if of_group else ""
+    in_group += "AND {0}.group_id = ANY(%(groups)s) " if of_groups else ""
     in_user = "AND {0}.user_id = %(user)s" if of_user else ""
     people = ", {0}.user_id" if by_person else ""
     statement = PARTS.replace("{rollup_rows}", MONTHS_AND_DAYS if by_month else DAYS)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounting import rollups
-from accounting.models import ExportMark, ExportRun, GroupDay, UserDay
+from accounting.models import ExportMark, ExportRun, GroupDay, Kind, KindDay, UserDay
 from sessions.models import Charge, Session, StaleDay
 from tests.accounting.rows import EPOCH
 from tests.sessions.events.conftest import make_people
@@ -122,6 +122,14 @@ def _group_day(session: Session) -> None:
     GroupDay.objects.filter(day=EPOCH.date()).update(gpu_seconds=7)
 
 
+def _kind_day(session: Session) -> None:
+    KindDay.objects.filter(day=EPOCH.date()).update(gpu_seconds=7)
+
+
+def _kind(session: Session) -> None:
+    Kind.objects.update(image="another")
+
+
 def _line(session: Session) -> None:
     mark = ExportMark.objects.get(session=session)
     ExportMark.objects.filter(session=session).update(line=mark.line.replace("|bob|", "|alice|"))
@@ -157,6 +165,8 @@ def _inferred_end(session: Session) -> None:
         (_missing_day, "days of people are the sum of their charges"),
         (_invented_day, "days of people are the sum of their charges"),
         (_group_day, "days of groups are the sum of those of people"),
+        (_kind_day, "days of kinds are the sum of their charges"),
+        (_kind, "days of kinds are the sum of their charges"),
         (_line, "published lines are what was marked"),
         (_job_id, "export runs are the sum of their marks"),
         (_run, "export runs are the sum of their marks"),

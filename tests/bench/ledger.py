@@ -27,8 +27,9 @@ INSERT INTO hub_sessions_session (hub_id, key, user_name, server, seat, user_id,
     requested_at, ready_at, stopped_at, ended_at, end_source, end_reason, message,
     ended_before_ready, pod, node, pod_uid, recorded_at)
 SELECT %(hub)s, md5('s' || n)::uuid, 'person-' || person, '', md5('p' || person)::uuid,
-    %(first_user)s + person - 1, %(first_group)s + team - 1, '', 'group-' || team, 'base', 'small',
-    (ARRAY[500, 1000, 2000, 4000])[1 + n %% 4], 2048, 0, '', true,
+    %(first_user)s + person - 1, %(first_group)s + team - 1, '', 'group-' || team,
+    'image-' || floor(sqrt(n %% 37)), (ARRAY['tiny', 'small', 'medium', 'large'])[1 + n %% 4],
+    (ARRAY[500, 1000, 2000, 4000])[1 + n %% 4], (ARRAY[1024, 2048, 4096, 8192])[1 + n %% 4], 0, '', true,
     start - interval '20 seconds', start, start + length, start + length, 'stop',
     (ARRAY['user', 'culled', 'crashed', 'oom'])[1 + n %% 4], '', false, '', 'node-' || n %% 50, '',
     start

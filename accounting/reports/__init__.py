@@ -1,0 +1,1 @@
+"""Usage by any one or two of group, person, hub, image, size and institution."""
