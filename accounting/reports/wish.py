@@ -33,6 +33,6 @@ class Wish:
     def is_wide(self) -> bool:
         """Whether rows of all people are split further: as many as nobody reads on a page."""
         is_split = "user" in self.by and len(self.by) > 1
-        return (is_split or self.asks_people and self.asks_kinds) and (
+        return (is_split or (self.asks_people and self.asks_kinds)) and (
             self.groups is None and self.user is None
         )

@@ -254,15 +254,11 @@ def test_a_stop_without_ready_is_flagged_until_ready_arrives_and_is_billed_then(
     assert Charge.objects.values_list("started_at", "ended_at").get() == (after(20), after(60))
 
 
-def test_a_request_told_late_makes_the_days_stale_that_were_summed_without_image(
-    sender: Sender,
-) -> None:
-    resources = {"cpu_millicores": 1000, "memory_mib": 2048, "gpus": 0}
-    sender.take_in([sender.ready(20, user="stranger", resources=resources)])
-    sender.take_in([sender.stopped(3620, user="stranger")])
+def test_days_are_stale_when_only_the_image_of_what_was_charged_changes(sender: Sender) -> None:
+    sender.take_in([sender.requested(10, image="lsst"), sender.ready(20), sender.stopped(3620)])
     charge = Charge.objects.values().get()
     StaleDay.objects.all().delete()
 
-    sender.take_in([sender.requested(0, user="stranger")])
+    sender.take_in([sender.requested(0, image="base")])  # told late, and the first
     assert (session().image, Charge.objects.values().get()) == ("base", charge)
     assert [stale.day for stale in StaleDay.objects.all()] == [date(2026, 5, 1)]
