@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils.safestring import SafeString
 
+from accounting.apel_admin import ApelGroupAdmin, ApelRunAdmin
 from accounting.models import ExportMark, ExportRun
 from accounting.statement_admin import StatementAdmin
 from lsp_portal.lib.admin import (
@@ -18,7 +19,13 @@ from lsp_portal.lib.admin import (
 )
 from sessions.models import Session
 
-__all__ = ["ExportMarkAdmin", "ExportRunAdmin", "StatementAdmin"]
+__all__ = [
+    "ApelGroupAdmin",
+    "ApelRunAdmin",
+    "ExportMarkAdmin",
+    "ExportRunAdmin",
+    "StatementAdmin",
+]
 
 
 @admin.register(ExportRun)

@@ -7,6 +7,7 @@ again would cost more than summing.
 from __future__ import annotations
 
 from django.contrib.postgres.indexes import BrinIndex
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -351,3 +352,83 @@ class StatementLine(Amounts):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.group_name or 'nobody'} in {self.statement}"
+
+
+class ApelRun(models.Model):
+    """One export of a hub for APEL: it claims records first and writes messages afterwards."""
+
+    class State(models.TextChoices):
+        CLAIMED = "claimed", "claimed, not yet written"
+        WRITTEN = "written", "written"
+
+    hub = models.ForeignKey(Hub, on_delete=models.PROTECT, related_name="apel_runs")
+    started_at = models.DateTimeField()
+    until = models.DateTimeField(help_text="What ended before this, and months that were over.")
+    state = models.CharField(max_length=8, choices=State, default=State.CLAIMED)
+    site = models.JSONField(help_text="The names under which it publishes.")
+    directory = models.TextField()
+    records = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=["claimed", "written"]), name="apel_run_state_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"APEL records of {self.hub} until {self.until:%Y-%m-%d %H:%M}"
+
+
+class ApelMark(models.Model):
+    """The record of a session's month that APEL has, or is about to get: the newest one counts."""
+
+    session = models.ForeignKey(
+        Session, on_delete=models.PROTECT, related_name="apel_marks", db_constraint=False
+    )
+    month = models.DateField(help_text="Its first day.")
+    run = models.ForeignKey(
+        ApelRun,
+        on_delete=models.PROTECT,
+        related_name="marks",
+        db_index=False,
+        db_constraint=False,
+    )
+    source = models.CharField(max_length=32, help_text="MD5 of what the records follow from.")
+    cloud = models.TextField(help_text="The cloud record without the time of its making.")
+    accelerator = models.JSONField(null=True, help_text="The accelerator record, with GPUs.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["session", "month"], name="one_apel_record_per_session_and_month"
+            ),
+        )
+        indexes = (models.Index(fields=["run", "id"], name="apel_mark_of_run"),)
+
+    def __str__(self) -> str:
+        return f"APEL record of session {self.session_id} in {self.month:%Y-%m}"
+
+
+class ApelGroup(models.Model):
+    """The name under which APEL knows a group: an FQAN, such as /vo/group/Role=NULL."""
+
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="apel")
+    fqan = models.CharField(
+        "FQAN",
+        max_length=255,
+        validators=[
+            RegexValidator(
+                r"^(/[A-Za-z0-9._-]+)+(/Role=[A-Za-z0-9._-]+)?(/Capability=[A-Za-z0-9._-]+)?\Z",
+                "Enter an FQAN such as /vo.example.org/group or /vo/group/Role=NULL.",
+                code="bad_fqan",
+            )
+        ],
+    )
+
+    class Meta:
+        verbose_name = "group at APEL"
+        verbose_name_plural = "groups at APEL"
+
+    def __str__(self) -> str:
+        return f"{self.group} is {self.fqan}"

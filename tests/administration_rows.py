@@ -12,7 +12,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import Model
 from oauth2_provider.models import get_application_model
 
-from accounting.models import ExportMark, ExportRun, Statement
+from accounting.models import ApelGroup, ApelRun, ExportMark, ExportRun, Statement
 from accounts.models import (
     ApiToken,
     Change,
@@ -231,6 +231,10 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     ),
     HomeQuota: lambda n: HomeQuota.objects.create(
         user=factories.user(), author=factories.user(), limit_bytes=n, reason="A survey."
+    ),
+    ApelGroup: lambda n: ApelGroup.objects.create(group=factories.group(), fqan=f"/vo/group-{n}"),
+    ApelRun: lambda n: ApelRun.objects.create(
+        hub=plain_hub(n), started_at=LONG_AGO, until=LONG_AGO, site={}, directory="/exports"
     ),
     QuotaRequest: lambda n: QuotaRequest.objects.create(
         group=factories.group(),

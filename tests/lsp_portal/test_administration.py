@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from oauth2_provider.models import get_application_model
 
+from accounting.models import ApelGroup
 from accounts.models import (
     ApiToken,
     ClaimRule,
@@ -58,10 +59,12 @@ OPEN_TO_MANY = (User, Group, Session)
 
 ADDED = {
     ApiToken, User, Group, Membership, Policy, ClaimRule, AllocationPeriod, ComputeQuota,
-    StorageQuota, HomeQuota, Award, Hub, HubUserName, Image, Size, Service,
+    StorageQuota, HomeQuota, Award, Hub, HubUserName, Image, Size, Service, ApelGroup,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
-DELETED = {AllocationPeriod, ClaimRule, HubUserName, Image, Size, Service, Application}
+DELETED = {
+    AllocationPeriod, ClaimRule, HubUserName, Image, Size, Service, Application, ApelGroup,
+}  # fmt: skip
 
 every_model = pytest.mark.parametrize(
     "model", MAKE, ids=[model._meta.label_lower for model in MAKE]

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounting.exports.claims import Cut
 from accounting.exports.xdmod import Exported, ExportError, export
+from accounting.management.moments import moment
 from lsp_portal.lib import clock
 from sessions.models import Hub
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
         hub = _hub(options["hub"])
-        cut = _cut(_moment(options["until"]) or now, options["settle"])
+        cut = _cut(moment("--until", options["until"]) or now, options["settle"])
         try:
             exported = export(hub, cut, directory=options["output"], at=now)
         except ExportError as error:
@@ -55,16 +56,6 @@ def _hub(name: str) -> Hub:
     if hub is None:
         raise CommandError(f"There is no hub {name}.")
     return hub
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(f"--until {text} is not a time like 2026-05-01T00:00:00Z.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _cut(until: datetime, settle: int) -> Cut:

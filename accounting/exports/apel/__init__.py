@@ -1,0 +1,1 @@
+"""Usage records for APEL, the accounting of EGI and IRIS."""
