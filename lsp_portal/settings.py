@@ -270,6 +270,29 @@ ENFORCEMENT_SECONDS = env.integer("ENFORCEMENT_SECONDS", 60, minimum=1)
 QUOTA_WRAP_UP_MINUTES = env.integer("QUOTA_WRAP_UP_MINUTES", 15)
 QUOTA_GRACE_MINUTES = env.integer("QUOTA_GRACE_MINUTES", 120)
 
+# The cluster, for hubs whose servers the portal starts itself
+
+KUBECONFIG = env.text("KUBECONFIG", "")
+KUBERNETES_NAMESPACES = env.choice("KUBERNETES_NAMESPACES", "one", ["one", "per_user"])
+KUBERNETES_NAMESPACE = env.text("KUBERNETES_NAMESPACE", "lsp")
+KUBERNETES_HOMES = env.choice("KUBERNETES_HOMES", "claim", ["claim", "directory"])
+KUBERNETES_HOME_ACCESS = env.choice(
+    "KUBERNETES_HOME_ACCESS", "ReadWriteMany", ["ReadWriteMany", "ReadWriteOnce"]
+)
+KUBERNETES_STORAGE_CLASS = env.text("KUBERNETES_STORAGE_CLASS", "")
+KUBERNETES_SHARED_CLAIM = env.text("KUBERNETES_SHARED_CLAIM", "")
+KUBERNETES_HUB_NAMESPACE = env.text("KUBERNETES_HUB_NAMESPACE", "jupyterhub")
+KUBERNETES_HUB_LABELS = env.pairs(
+    "KUBERNETES_HUB_LABELS", ["hub.jupyter.org/network-access-singleuser=true"]
+)
+KUBERNETES_HUB_PORT = env.integer("KUBERNETES_HUB_PORT", 8081, minimum=1)
+KUBERNETES_EGRESS = env.items("KUBERNETES_EGRESS")
+KUBERNETES_USER_QUOTA = env.pairs("KUBERNETES_USER_QUOTA")
+KUBERNETES_GPU_RESOURCE = env.text("KUBERNETES_GPU_RESOURCE", "nvidia.com/gpu")
+KUBERNETES_TMP_MIB = env.integer("KUBERNETES_TMP_MIB", 1024, minimum=1)
+KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=1)
+KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
+
 # Members by claims of identity providers: a sync that would remove more than this share stops
 
 SYNC_REMOVAL_SHARE = env.integer("SYNC_REMOVAL_PERCENT", 30) / 100

@@ -24,6 +24,7 @@ for name in (
     "DEBUG",
     "OIDC_ISSUER",
     "EMAIL_URL",
+    "KUBECONFIG",
     "REGISTRATION",
     "SITE_NAME",
     "SITE_TIME_ZONE",

@@ -95,6 +95,19 @@ def conditions(name: str, kinds: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
+def pairs(name: str, default: Sequence[str] = ()) -> dict[str, str]:
+    """Comma separated `key=value` pairs, each key once."""
+    found: dict[str, str] = {}
+    for item in items(name, default):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not key or not equals or not value or key in found:
+            raise ImproperlyConfigured(
+                f"{name} must be a comma separated list of key=value, each key once."
+            )
+        found[key] = value
+    return found
+
+
 def url(name: str, default: str | None = None, schemes: Sequence[str] = ("http", "https")) -> str:
     """An address with one of the schemes, without a slash at its end; or the default."""
     value = text(name, default)

@@ -1,0 +1,1 @@
+"""The Kubernetes driver: everything about the cluster that servers run in."""

@@ -1,0 +1,122 @@
+"""The cluster that servers run in, as the settings describe it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+LONGEST_NAMESPACE = 63
+LONGEST_PREFIX = 20  # leaves room for a person's slug
+HUB_LABELS = {"hub.jupyter.org/network-access-singleuser": "true"}  # of Zero to JupyterHub
+
+
+class NotConfigured(ImproperlyConfigured):
+    """The cluster cannot be used with these settings; the text says what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster, and how servers live in it.
+
+    `namespace` is the name of the one namespace, or the prefix of those that people have.
+    """
+
+    kubeconfig: str = ""  # a path; empty: the pod's own service account
+    namespaces: str = "one"  # or "per_user"
+    namespace: str = "lsp"
+    homes: str = "claim"  # or "directory"
+    home_access: str = "ReadWriteMany"
+    storage_class: str = ""  # empty: the cluster's default
+    shared_claim: str = ""
+    hub_namespace: str = "jupyterhub"
+    hub_labels: Mapping[str, str] = field(default_factory=lambda: dict(HUB_LABELS))
+    hub_port: int = 8081
+    egress: tuple[str, ...] = ()
+    user_quota: Mapping[str, str] = field(default_factory=dict)
+    gpu_resource: str = "nvidia.com/gpu"
+    tmp_mib: int = 1024
+    start_seconds: int = 600
+    stop_seconds: int = 60
+
+    @property
+    def is_per_user(self) -> bool:
+        return self.namespaces == "per_user"
+
+
+def cluster() -> Cluster:
+    """The cluster of the settings. Raises NotConfigured with what to set."""
+    known = Cluster(
+        kubeconfig=settings.KUBECONFIG,
+        namespaces=settings.KUBERNETES_NAMESPACES,
+        namespace=settings.KUBERNETES_NAMESPACE,
+        homes=settings.KUBERNETES_HOMES,
+        home_access=settings.KUBERNETES_HOME_ACCESS,
+        storage_class=settings.KUBERNETES_STORAGE_CLASS,
+        shared_claim=settings.KUBERNETES_SHARED_CLAIM,
+        hub_namespace=settings.KUBERNETES_HUB_NAMESPACE,
+        hub_labels=settings.KUBERNETES_HUB_LABELS,
+        hub_port=settings.KUBERNETES_HUB_PORT,
+        egress=tuple(settings.KUBERNETES_EGRESS),
+        user_quota=settings.KUBERNETES_USER_QUOTA,
+        gpu_resource=settings.KUBERNETES_GPU_RESOURCE,
+        tmp_mib=settings.KUBERNETES_TMP_MIB,
+        start_seconds=settings.KUBERNETES_START_SECONDS,
+        stop_seconds=settings.KUBERNETES_STOP_SECONDS,
+    )
+    for check in (_check_access, _check_namespace, _check_homes, _check_network):
+        check(known)
+    return known
+
+
+def _check_access(known: Cluster) -> None:
+    if known.kubeconfig and not Path(known.kubeconfig).is_file():
+        raise NotConfigured(f"KUBECONFIG names no file: {known.kubeconfig}.")
+    if not known.kubeconfig and "KUBERNETES_SERVICE_HOST" not in os.environ:
+        raise NotConfigured(
+            "The portal knows no cluster. Set KUBECONFIG to the path of a kubeconfig file, "
+            "or run the portal in a pod of the cluster."
+        )
+
+
+def _check_namespace(known: Cluster) -> None:
+    longest = LONGEST_PREFIX if known.is_per_user else LONGEST_NAMESPACE
+    if len(known.namespace) > longest or not NAMESPACE.fullmatch(known.namespace):
+        raise NotConfigured(
+            f"KUBERNETES_NAMESPACE must be at most {longest} lower-case letters, digits and "
+            "hyphens, with a letter or digit at both ends."
+        )
+
+
+def _check_homes(known: Cluster) -> None:
+    if known.homes != "directory":
+        return
+    if not known.shared_claim:
+        raise NotConfigured(
+            "KUBERNETES_HOMES=directory needs KUBERNETES_SHARED_CLAIM, "
+            "the name of the claim whose directories the homes are."
+        )
+    if known.is_per_user:
+        raise NotConfigured(
+            "KUBERNETES_HOMES=directory needs KUBERNETES_NAMESPACES=one: "
+            "a claim cannot be used from several namespaces."
+        )
+
+
+def _check_network(known: Cluster) -> None:
+    if not known.hub_labels:
+        raise NotConfigured("KUBERNETES_HUB_LABELS must name at least one label as key=value.")
+    for block in known.egress:
+        try:
+            ip_network(block)
+        except ValueError as error:
+            raise NotConfigured(
+                f"KUBERNETES_EGRESS must hold addresses like 10.1.2.0/24: {error}."
+            ) from error
