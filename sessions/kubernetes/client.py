@@ -39,7 +39,7 @@ SILENCE_SECONDS = 90.0  # bookmarks come about once a minute
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """What happened to an object: ADDED, MODIFIED, DELETED; or BOOKMARK, which only has a version."""
+    """ADDED, MODIFIED or DELETED, and the object; or BOOKMARK, which only has a version."""
 
     kind: str
     object: Manifest

@@ -7,9 +7,9 @@ fields that they do not know, and cost four times the time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -118,11 +118,11 @@ def _connection(kubeconfig: str, changed: int) -> Connection:
     from kubernetes import client, config
 
     configuration = client.Configuration()
+    load: Callable[..., None] = config.load_incluster_config
+    if kubeconfig:
+        load = partial(config.load_kube_config, kubeconfig)
     try:
-        if kubeconfig:
-            config.load_kube_config(kubeconfig, client_configuration=configuration)
-        else:
-            config.load_incluster_config(client_configuration=configuration)
+        load(client_configuration=configuration)
     except config.ConfigException as error:
         raise NotConfigured(f"The cluster's configuration cannot be used: {error}") from error
     return Connection(configuration)

@@ -21,11 +21,13 @@ LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 MANAGER = "lsp-portal"
 NOTEBOOK = "notebook"
+PORT = "notebook"  # the name of the port that servers listen on
 NAME_LABEL = "app.kubernetes.io/name"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 MANAGER_LABEL = "app.kubernetes.io/managed-by"
 USER_LABEL = "hub.jupyter.org/username"
 SERVER_LABEL = "hub.jupyter.org/servername"
+POD_LABEL = "lsp.portal/pod"  # the pod's own name, for its service
 
 SESSION = "lsp.portal/session"
 NUMBER = "lsp.portal/number"

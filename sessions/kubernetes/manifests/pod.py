@@ -1,0 +1,136 @@
+"""The pod of a server: allowed by the Pod Security Standard "restricted", and read-only but for
+the home and /tmp.
+"""
+
+from __future__ import annotations
+
+from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.spec import ServerSpec
+from sessions.kubernetes.names import NOTEBOOK, POD_LABEL, PORT, Manifest
+
+HOME, TMP = "home", "tmp"
+HOMES_PATH = "/homes"
+GRACE_SECONDS = 30  # between the signal and the end
+# Nodes that are kept for servers of people, as in Zero to JupyterHub.
+DEDICATED = {
+    "key": "hub.jupyter.org/dedicated",
+    "operator": "Equal",
+    "value": "user",
+    "effect": "NoSchedule",
+}
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "privileged": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+}
+
+
+def pod(spec: ServerSpec, cluster: Cluster) -> Manifest:
+    """The pod. It is never started again: whatever ends it ends the session."""
+    metadata = spec.metadata(cluster)
+    metadata["labels"][POD_LABEL] = spec.name
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": _identity(spec),
+            **_placement(spec),
+            **_init_containers(spec, cluster),
+            "containers": [_notebook(spec, cluster)],
+            "volumes": _volumes(spec, cluster),
+        },
+    }
+
+
+def literal(text: str) -> str:
+    """The text as a field in which the cluster would otherwise replace `$(NAME)`."""
+    return text.replace("$", "$$")
+
+
+def _identity(spec: ServerSpec) -> Manifest:
+    """The person's own numbers; everybody's primary group is their own.
+
+    A shared claim keeps its owner: with `fsGroup` the cluster would give all of it to the person.
+    """
+    own_claim = {"fsGroup": spec.uid, "fsGroupChangePolicy": "OnRootMismatch"}
+    return {
+        "runAsUser": spec.uid,
+        "runAsGroup": spec.uid,
+        **({} if spec.home.sub_path else own_claim),
+        "supplementalGroups": list(spec.gids),
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _placement(spec: ServerSpec) -> Manifest:
+    wanted = spec.placement
+    placed: Manifest = {"tolerations": [DEDICATED, *(dict(t) for t in wanted.tolerations)]}
+    if wanted.node_selector:
+        placed["nodeSelector"] = dict(wanted.node_selector)
+    if wanted.priority_class:
+        placed["priorityClassName"] = wanted.priority_class
+    return placed
+
+
+def _notebook(spec: ServerSpec, cluster: Cluster) -> Manifest:
+    environment = sorted({"HOME": spec.home.path, **spec.environment}.items())
+    return {
+        "name": NOTEBOOK,
+        "image": spec.image,
+        "command": [literal(part) for part in spec.command],
+        "workingDir": spec.home.path,
+        "env": [{"name": name, "value": literal(value)} for name, value in environment],
+        "envFrom": [{"secretRef": {"name": spec.name}}],
+        "ports": [{"name": PORT, "containerPort": spec.port, "protocol": "TCP"}],
+        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2, "timeoutSeconds": 2},
+        "resources": _resources(spec, cluster),
+        "securityContext": RESTRICTED,
+        "volumeMounts": [_home_mount(spec), {"name": TMP, "mountPath": "/tmp"}],  # noqa: S108
+    }
+
+
+def _resources(spec: ServerSpec, cluster: Cluster) -> Manifest:
+    """What is asked for is what is given, so that a server gets all that its group pays for."""
+    given = {
+        "cpu": f"{spec.resources.cpu_millicores}m",
+        "memory": f"{spec.resources.memory_mib}Mi",
+    }
+    if spec.resources.gpus:
+        given[cluster.gpu_resource] = str(spec.resources.gpus)
+    return {"requests": given, "limits": dict(given)}
+
+
+def _init_containers(spec: ServerSpec, cluster: Cluster) -> Manifest:
+    """On a shared claim the person makes their directory, before it is mounted."""
+    if not spec.home.sub_path:
+        return {}
+    directory = f"{HOMES_PATH}/{spec.home.sub_path}"
+    maker = {
+        "name": "make-home",
+        "image": spec.image,
+        "command": ["mkdir", "-p", "-m", "0700", "--", literal(directory)],
+        "resources": _resources(spec, cluster),
+        "securityContext": RESTRICTED,
+        "volumeMounts": [{"name": HOME, "mountPath": HOMES_PATH}],
+    }
+    return {"initContainers": [maker]}
+
+
+def _home_mount(spec: ServerSpec) -> Manifest:
+    mount = {"name": HOME, "mountPath": spec.home.path}
+    return mount | ({"subPath": spec.home.sub_path} if spec.home.sub_path else {})
+
+
+def _volumes(spec: ServerSpec, cluster: Cluster) -> list[Manifest]:
+    return [
+        {"name": HOME, "persistentVolumeClaim": {"claimName": spec.home.claim}},
+        {"name": TMP, "emptyDir": {"sizeLimit": f"{cluster.tmp_mib}Mi"}},
+    ]

@@ -1,0 +1,61 @@
+"""Servers and clusters as the tests want them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from quotas.vocabulary import Resources
+from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.server import HomeMount, Placement, ServerSpec
+
+SESSION = UUID("0b1f8a52-5c1f-4e0c-9d0e-2f6f5a7c1d3e")
+ONE = Cluster(namespace="lsp", hub_namespace="hub")
+PER_USER = Cluster(
+    namespace="lsp",
+    namespaces="per_user",
+    user_quota={"pods": "10", "limits.cpu": "16", "limits.memory": "64Gi"},
+    egress=("10.20.0.0/16",),
+    storage_class="nfs",
+)
+SHARED = Cluster(namespace="lsp", homes="directory", shared_claim="homes")
+
+
+def bobs_server(**changed: Any) -> ServerSpec:
+    """Bob's server for transients on the hub `lsp`."""
+    spec = ServerSpec(
+        session=SESSION,
+        number=42,
+        hub="lsp",
+        user="bob",
+        server="",
+        group="transients",
+        image="registry.example.org/lsst/sciplat@sha256:" + "ab" * 32,
+        command=("jupyterhub-singleuser", "--ServerApp.terminals_enabled=$(nobody)"),
+        port=8888,
+        resources=Resources(2000, 4096),
+        uid=200_002,
+        gids=(600_001, 600_002),
+        environment={
+            "GIT_AUTHOR_NAME": "Bob $(HOSTNAME) O'Member",
+            "GIT_AUTHOR_EMAIL": "bob@example.org",
+            "LSP_GROUP": "transients",
+        },
+        secret_environment={"JUPYTERHUB_API_TOKEN": "a-token", "LSP_TOKEN": "another"},
+        home=HomeMount("/home/bob", "home-bob", size=10_000_000_000),
+    )
+    return replace(spec, **changed)
+
+
+GPU = {
+    "server": "Training réseau",
+    "resources": Resources(8000, 65_536, 2),
+    "placement": Placement(
+        node_selector={"accelerator": "a100"},
+        tolerations=(
+            {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        ),
+        priority_class="lsp-user",
+    ),
+}  # fmt: skip
