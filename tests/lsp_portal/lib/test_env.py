@@ -165,3 +165,15 @@ def test_a_path_that_breaks_a_table_is_refused(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("X", text)
     with pytest.raises(ImproperlyConfigured, match="X must be a path that begins with /"):
         env.path("X", "/")
+
+
+def test_pairs_are_read_with_each_key_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELS", "app = hub, example.org/role=proxy,")
+    assert env.pairs("LABELS") == {"app": "hub", "example.org/role": "proxy"}
+
+
+@pytest.mark.parametrize("value", ["app", "app=", "=hub", "app=hub,app=proxy"])
+def test_what_is_no_list_of_pairs_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LABELS", value)
+    with pytest.raises(ImproperlyConfigured, match="LABELS must be .* key=value"):
+        env.pairs("LABELS")
