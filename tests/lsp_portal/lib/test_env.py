@@ -175,5 +175,5 @@ def test_pairs_are_read_with_each_key_once(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("value", ["app", "app=", "=hub", "app=hub,app=proxy"])
 def test_what_is_no_list_of_pairs_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("LABELS", value)
-    with pytest.raises(ImproperlyConfigured, match="LABELS must be .* key=value"):
+    with pytest.raises(ImproperlyConfigured, match=r"LABELS must be .* key=value"):
         env.pairs("LABELS")
