@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from accounting.apel_admin import ApelGroupAdmin, ApelRunAdmin
 from accounting.models import ExportMark, ExportRun
 from accounting.statement_admin import StatementAdmin
+from accounting.webhook_admin import WebhookAdmin, WebhookMessageAdmin
 from lsp_portal.lib.admin import (
     BigTableAdmin,
     EvidenceAdmin,
@@ -25,6 +26,8 @@ __all__ = [
     "ExportMarkAdmin",
     "ExportRunAdmin",
     "StatementAdmin",
+    "WebhookAdmin",
+    "WebhookMessageAdmin",
 ]
 
 

@@ -1,6 +1,6 @@
 """What the trail of changes watches in this app."""
 
-from accounting.models import ApelGroup
+from accounting.models import ApelGroup, Webhook
 from accounts.audit import watch
 
 
@@ -8,4 +8,8 @@ def watch_exports() -> None:
     watch(
         ApelGroup, "group", "fqan",
         about=lambda known: f"the name of {known.group} at APEL",
+    )  # fmt: skip
+    watch(
+        Webhook, "title", "url", "kinds", "group", "is_active",
+        about=lambda webhook: f"the webhook {webhook.title}",
     )  # fmt: skip

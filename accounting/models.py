@@ -11,6 +11,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
+from accounting.webhooks.models import Webhook as Webhook
+from accounting.webhooks.models import WebhookMessage as WebhookMessage
 from accounts.models import Group, User
 from lsp_portal.lib import clock
 from quotas.models import AllocationPeriod

@@ -6,7 +6,11 @@ from celery import shared_task
 
 from accounting import rollups
 from accounting.outlook_notices import telling
+from accounting.webhooks.noting import note_all
+from accounting.webhooks.posting import post_next
 from lsp_portal.lib import clock
+
+MOST_MESSAGES = 500  # of one run; the next one goes on
 
 
 @shared_task
@@ -19,3 +23,14 @@ def refresh_rollups() -> int:
 def tell_outlooks() -> int:
     """Tell PIs and managers what becomes of their quotas, each step once; the notices written."""
     return telling.tell_outlooks(at=clock.now())
+
+
+@shared_task
+def tell_webhooks() -> int:
+    """Note what webhooks do not know yet, and post what waits; how many messages were tried."""
+    note_all(at=clock.now())
+    number = 0
+    # Each message reads the clock anew: its claim counts from when it is taken.
+    while number < MOST_MESSAGES and post_next(at=clock.now()):
+        number += 1
+    return number

@@ -388,6 +388,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "send-notices": {"task": "accounts.notices.tasks.send_notices", "schedule": 60.0},
     "forget-kept-answers": {"task": "accounts.tasks.forget_kept_answers", "schedule": 3600.0},
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
+    "tell-webhooks": {"task": "accounting.tasks.tell_webhooks", "schedule": 60.0},
     "tell-outlooks": {
         "task": "accounting.tasks.tell_outlooks",
         "schedule": crontab(hour=6, minute=23),

@@ -12,7 +12,15 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import Model
 from oauth2_provider.models import get_application_model
 
-from accounting.models import ApelGroup, ApelRun, ExportMark, ExportRun, Statement
+from accounting.models import (
+    ApelGroup,
+    ApelRun,
+    ExportMark,
+    ExportRun,
+    Statement,
+    Webhook,
+    WebhookMessage,
+)
 from accounts.models import (
     ApiToken,
     Change,
@@ -114,6 +122,10 @@ def _quarantined(number: int) -> QuarantinedEvent:
         detail="No such time.",
         raw=b'{"time": "\xff"',
     )
+
+
+def _webhook(number: int) -> Webhook:
+    return Webhook.objects.create(title=f"Webhook {number}", url="https://example.org/told")
 
 
 def _run(number: int) -> ExportRun:
@@ -233,6 +245,15 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
         user=factories.user(), author=factories.user(), limit_bytes=n, reason="A survey."
     ),
     ApelGroup: lambda n: ApelGroup.objects.create(group=factories.group(), fqan=f"/vo/group-{n}"),
+    Webhook: lambda n: _webhook(n),
+    WebhookMessage: lambda n: WebhookMessage.objects.create(
+        webhook=_webhook(n),
+        kind="usage.day",
+        key=f"group/{n}",
+        content={},
+        created_at=LONG_AGO,
+        due_at=LONG_AGO,
+    ),
     ApelRun: lambda n: ApelRun.objects.create(
         hub=plain_hub(n), started_at=LONG_AGO, until=LONG_AGO, site={}, directory="/exports"
     ),

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from oauth2_provider.models import get_application_model
 
-from accounting.models import ApelGroup
+from accounting.models import ApelGroup, Webhook
 from accounts.models import (
     ApiToken,
     ClaimRule,
@@ -60,10 +60,12 @@ OPEN_TO_MANY = (User, Group, Session)
 ADDED = {
     ApiToken, User, Group, Membership, Policy, ClaimRule, AllocationPeriod, ComputeQuota,
     StorageQuota, HomeQuota, Award, Hub, HubUserName, Image, Size, Service, ApelGroup,
+    Webhook,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
 DELETED = {
     AllocationPeriod, ClaimRule, HubUserName, Image, Size, Service, Application, ApelGroup,
+    Webhook,
 }  # fmt: skip
 
 every_model = pytest.mark.parametrize(

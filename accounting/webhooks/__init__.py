@@ -1,0 +1,1 @@
+"""Telling other programs of usage, storage and quotas as they become known."""
