@@ -297,6 +297,21 @@ KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
 
 SYNC_REMOVAL_SHARE = env.integer("SYNC_REMOVAL_PERCENT", 30) / 100
 
+# For how many days what is known about people is kept; 0 for ever
+
+KEEP_ADDRESSES_DAYS = env.integer("KEEP_ADDRESSES_DAYS", 90)
+KEEP_SIGN_INS_DAYS = env.integer("KEEP_SIGN_INS_DAYS", 365)
+KEEP_LOGIN_EVENTS_DAYS = env.integer("KEEP_LOGIN_EVENTS_DAYS", 365)
+KEEP_EVENT_BODIES_DAYS = env.integer("KEEP_EVENT_BODIES_DAYS", 0)
+KEEP_SNAPSHOTS_DAYS = env.integer("KEEP_SNAPSHOTS_DAYS", 90)
+KEEP_NOTICES_DAYS = env.integer("KEEP_NOTICES_DAYS", 730)
+KEEP_CHANGES_DAYS = env.integer("KEEP_CHANGES_DAYS", 0)
+KEEP_INVITATIONS_DAYS = env.integer("KEEP_INVITATIONS_DAYS", 365)
+KEEP_TOKENS_DAYS = env.integer("KEEP_TOKENS_DAYS", 365)
+KEEP_QUARANTINE_DAYS = env.integer("KEEP_QUARANTINE_DAYS", 365)
+KEEP_ALERTS_DAYS = env.integer("KEEP_ALERTS_DAYS", 365)
+KEEP_STORAGE_SAMPLES_DAYS = env.integer("KEEP_STORAGE_SAMPLES_DAYS", 0)
+
 # Static files: hashed and compressed once collected, straight from their sources until then
 
 STATIC_URL = "/static/"
@@ -387,6 +402,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "send-notices": {"task": "accounts.notices.tasks.send_notices", "schedule": 60.0},
     "forget-kept-answers": {"task": "accounts.tasks.forget_kept_answers", "schedule": 3600.0},
+    "apply-retention": {
+        "task": "lsp_portal.tasks.apply_retention",
+        "schedule": crontab(hour=2, minute=37),
+    },
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
     "tell-webhooks": {"task": "accounting.tasks.tell_webhooks", "schedule": 60.0},
     "tell-outlooks": {

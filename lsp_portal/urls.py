@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[]), name="api-schema"),
     path("api/docs/", swagger, name="api-docs"),
     path("api/<path:rest>", views.no_such_api),
+    path("privacy/", views.privacy, name="privacy"),
     path("healthz", views.health, name="health"),
 ]
 

@@ -12,6 +12,7 @@ from accounts.identity.choice import ways
 from lsp_portal.lib import clock
 from lsp_portal.lib.problems import Problem
 from lsp_portal.models import Service
+from lsp_portal.privacy.classes import CLASSES
 
 
 @require_safe
@@ -23,6 +24,12 @@ def landing(request: HttpRequest) -> HttpResponse:
     words = {"tagline": settings.SITE_TAGLINE, "introduction": settings.SITE_INTRODUCTION}
     found = ways(request, reverse("my_usage"))
     return render(request, "landing.html", {"cards": cards, "ways": found, **words})
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """What is kept, why and for how long, by the settings in force."""
+    return render(request, "privacy.html", {"classes": CLASSES})
 
 
 @require_safe

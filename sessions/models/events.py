@@ -24,7 +24,7 @@ class HubEvent(models.Model):
     server = models.TextField()
     session = models.UUIDField(null=True)
     data = models.JSONField(help_text="The known fields, checked.")
-    raw = models.BinaryField(help_text="The whole event as canonical JSON.")
+    raw = models.BinaryField(help_text="The whole event as canonical JSON; empty once let go.")
     digest = models.BinaryField(help_text="SHA-256 of raw.")
     received_at = models.DateTimeField(default=clock.now)
 
@@ -37,6 +37,7 @@ class HubEvent(models.Model):
                 fields=["hub", "session"], condition=Q(session__isnull=False), name="event_session"
             ),
             models.Index(fields=["hub", "epoch", "seq"], name="event_sequence"),
+            models.Index(fields=["id"], condition=Q(session=None), name="event_of_no_session"),
         )
 
     def __str__(self) -> str:
@@ -73,6 +74,9 @@ class Snapshot(models.Model):
     is_complete = models.BooleanField(default=False)
     was_asked = models.BooleanField(
         default=False, db_default=False, help_text="It is the hub's answer to the portal."
+    )
+    follows_gap = models.BooleanField(
+        default=False, db_default=False, help_text="Snapshots before it were removed."
     )
 
     class Meta:

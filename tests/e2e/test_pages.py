@@ -29,7 +29,7 @@ pytestmark = [
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 CHART = "/groups/transients/"
 PAGES: dict[str, list[str]] = {
-    "nobody": ["/"],
+    "nobody": ["/", "/privacy/"],
     "bob": ["/my/", "/my/?first=2026-02-02&last=2026-01-01", "/groups/", "/sessions/{running}/"],
     "alice": [
         "/groups/",

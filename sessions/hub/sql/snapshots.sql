@@ -3,13 +3,17 @@
 -- An empty one while more than 10 servers run counts only among three empty ones in a row. Running
 -- at that moment are those ready before and neither stopped nor superseded by then, without those
 -- that the last snapshot with servers in it does not list. Reliable for snapshots from p_since on:
--- the reading starts at the last one before that with servers in it.
+-- the reading starts at the last one before that with servers in it. Where snapshots were removed
+-- the one before the gap has no successor.
 CREATE OR REPLACE FUNCTION hub_sessions_trusted_snapshots(p_hub bigint, p_since timestamptz)
 RETURNS TABLE (id bigint, "time" timestamptz, next_id bigint)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
     WITH complete AS (
         SELECT s.id, s.time, s.key, s.listed,
-            count(*) FILTER (WHERE s.listed > 0) OVER (ORDER BY s.time, s.key) AS stretch
+            count(*) FILTER (WHERE s.listed > 0) OVER (ORDER BY s.time, s.key) AS stretch,
+            count(*) FILTER (WHERE s.follows_gap) OVER (ORDER BY s.time, s.key) AS run
         FROM hub_sessions_snapshot s
         WHERE s.hub_id = p_hub AND s.is_complete AND s.time >= coalesce(
             (SELECT max(b.time) FROM hub_sessions_snapshot b
@@ -21,7 +25,7 @@ LANGUAGE sql STABLE AS $$
             max(c.time) FILTER (WHERE c.listed > 0) OVER stretch AS last_time
         FROM complete c WINDOW stretch AS (PARTITION BY c.stretch)
     )
-    SELECT j.id, j.time, lead(j.id) OVER (ORDER BY j.time, j.key)
+    SELECT j.id, j.time, lead(j.id) OVER (PARTITION BY j.run ORDER BY j.time, j.key)
     FROM judged j
     WHERE j.listed > 0 OR j.empties >= 3 OR 10 >= (
         SELECT count(*) FROM (
@@ -35,8 +39,8 @@ LANGUAGE sql STABLE AS $$
                         AND (s.key = ANY (p.sessions) OR s.seat = ANY (p.seats))))
             LIMIT 11
         ) running
-    )
-$$;
+    );
+END $$;
 
 -- The first of two snapshots in a row, from p_since on, that say a session is gone: for each of the
 -- keys that was ready before and that no other evidence had ended by then. A server in its seat that
