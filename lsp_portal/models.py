@@ -1,4 +1,4 @@
-"""The services of the platform that the landing page shows."""
+"""The services of the platform that the landing page shows, and the pulse of background work."""
 
 from __future__ import annotations
 
@@ -66,3 +66,15 @@ class Service(models.Model):
         fresh = self.checked_at is not None and at - self.checked_at <= FRESH
         status = self.Status(self.status) if fresh else self.Status.UNKNOWN
         return str(status.label), self.TONES[status]
+
+
+class Heartbeat(models.Model):
+    """One row: when beat and a worker did their last task of every minute."""
+
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_heartbeat"),)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"

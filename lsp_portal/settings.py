@@ -312,6 +312,11 @@ KEEP_QUARANTINE_DAYS = env.integer("KEEP_QUARANTINE_DAYS", 365)
 KEEP_ALERTS_DAYS = env.integer("KEEP_ALERTS_DAYS", 365)
 KEEP_STORAGE_SAMPLES_DAYS = env.integer("KEEP_STORAGE_SAMPLES_DAYS", 0)
 
+# Numbers for Prometheus: without a token nobody gets them
+
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
+METRICS_GROUPS = env.boolean("METRICS_GROUPS", False)
+
 # Static files: hashed and compressed once collected, straight from their sources until then
 
 STATIC_URL = "/static/"
@@ -375,6 +380,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(PORTAL_HOME / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "beat": {"task": "lsp_portal.tasks.beat", "schedule": 60.0},
     "check-services": {"task": "lsp_portal.tasks.check_services", "schedule": 60.0},
     "stop-removed-members": {
         "task": "sessions.tasks.stop_sessions_of_removed_members",

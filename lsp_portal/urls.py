@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from . import styleguide, views
+from .metrics.views import metrics
 
 # Swagger's own page carries one <style>; it shows nothing that a user wrote.
 swagger = csp_replace({"style-src": [SELF, UNSAFE_INLINE]})(
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[]), name="api-schema"),
     path("api/docs/", swagger, name="api-docs"),
     path("api/<path:rest>", views.no_such_api),
+    path("metrics", metrics, name="metrics"),
     path("privacy/", views.privacy, name="privacy"),
     path("healthz", views.health, name="health"),
 ]

@@ -157,6 +157,7 @@ class Notice(Delivery):
         )
         indexes = (
             models.Index(fields=["due_at"], condition=Q(state="waiting"), name="notices_to_send"),
+            models.Index(fields=["id"], condition=Q(state="failed"), name="notices_that_failed"),
             models.Index(fields=["recipient"], condition=Q(read_at=None), name="notices_unread"),
             models.Index(fields=["recipient", "-created_at"], name="notices_of_somebody"),
         )

@@ -238,6 +238,7 @@ CLASSES = (
             "auth.Group_permissions",
             "auth.Permission",
             "contenttypes.ContentType",
+            "lsp_portal.Heartbeat",
             "lsp_portal.Service",
             "oauth2_provider.Application",
             "hub_sessions.Hub",

@@ -50,6 +50,7 @@ class StorageSample(models.Model):
                 name="one_sample_of_a_group",
             ),
         )
+        indexes = (models.Index(fields=["taken_at"], name="sample_taken"),)
 
     def __str__(self) -> str:
         return f"{self.used_bytes} bytes on {self.mount}"
