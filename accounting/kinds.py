@@ -7,10 +7,10 @@ the session began. A kind's key is a digest of the four, so that sums, live or s
 from __future__ import annotations
 
 KIND = "hub_id, image, size, institution"
-OF_SESSION = (
-    "s.hub_id, s.image, s.size,"
-    " coalesce(nullif(s.affiliation ->> 'organisation', ''), s.affiliation ->> 'value', '')"
+INSTITUTION = (
+    "coalesce(nullif(s.affiliation ->> 'organisation', ''), s.affiliation ->> 'value', '')"
 )
+OF_SESSION = f"s.hub_id, s.image, s.size, {INSTITUTION}"
 NAMED_OF_SESSION = f"{OF_SESSION} AS institution"
 
 # The lengths keep apart what would read the same when put together.

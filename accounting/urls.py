@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from accounting import request_pages, session_pages, statement_pages, views
+from accounting import (
+    member_pages,
+    report_pages,
+    request_pages,
+    session_pages,
+    statement_pages,
+    views,
+)
+from accounting.api import report_views as report_api
 from accounting.api import views as api
 
 urlpatterns = [
@@ -29,9 +37,17 @@ urlpatterns = [
     path("overview/replay/", views.policy_replay, name="policy_replay"),
     path("overview/replay.csv", views.policy_replay_csv, name="policy_replay_csv"),
     path("overview/unattributed.csv", views.unattributed_csv, name="unattributed_csv"),
+    path("reports/", report_pages.reports, name="reports"),
+    path("reports/usage.csv", report_pages.report_csv, name="report_csv"),
+    path("reports/usage.ods", report_pages.report_ods, name="report_ods"),
+    path("reports/members/", member_pages.report_members, name="report_members"),
+    path("reports/members.csv", member_pages.report_members_csv, name="report_members_csv"),
+    path("reports/members.ods", member_pages.report_members_ods, name="report_members_ods"),
     path("statements/", statement_pages.statement_list, name="statements"),
     path("statements/<int:number>/", statement_pages.statement, name="statement"),
     path("statements/<int:number>.csv", statement_pages.statement_csv, name="statement_csv"),
     path("api/v1/usage", api.UsageView.as_view(), name="api-usage"),
+    path("api/v1/reports", report_api.ReportView.as_view(), name="api-reports"),
+    path("api/v1/reports/members", report_api.MembersView.as_view(), name="api-reports-members"),
     path("api/v1/groups/<slug:name>/forecast", api.ForecastView.as_view(), name="api-forecast"),
 ]

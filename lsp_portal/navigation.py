@@ -50,6 +50,7 @@ PAGES: tuple[tuple[str, str, Audience], ...] = (
     ("Home", "landing", Audience.ANYBODY),
     ("My sessions and usage", "my_usage", Audience.SIGNED_IN),
     ("My groups", "groups", Audience.PI),
+    ("Reports", "reports", Audience.SIGNED_IN),
     ("Overview", "overview", Audience.STAFF),
     ("Registrations", "registrations", Audience.STAFF),
     ("Administration", "admin:index", Audience.STAFF),

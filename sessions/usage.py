@@ -86,16 +86,19 @@ WHERE c.session_id = ANY(%(sessions)s) {{paid}}
 GROUP BY c.session_id
 """
 
-# Which charges count, by the columns `user` and `group`: a key, or None for those without.
-Paid = Mapping[str, int | None]
+# Which charges count, by the columns `user` and `group`: a key, several, or None for those without.
+Paid = Mapping[str, int | list[int] | None]
 
 
 def paid_sql(paid: Paid) -> str:
     """SQL for the condition on charges `c`; its parameters are called as the columns."""
-    return "".join(
-        f" AND c.{name}_id IS NULL" if key is None else f" AND c.{name}_id = %({name})s"
-        for name, key in paid.items()
-    )
+    return "".join(f" AND {_payer(name, key)}" for name, key in paid.items())
+
+
+def _payer(name: str, key: int | list[int] | None) -> str:
+    if key is None:
+        return f"c.{name}_id IS NULL"
+    return f"c.{name}_id = " + (f"ANY(%({name})s)" if isinstance(key, list) else f"%({name})s")
 
 
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))

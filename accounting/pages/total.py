@@ -14,22 +14,24 @@ from django.db import connection
 from django.db.models import Q
 from django.http import Http404
 
-from accounting import usage
+from accounting.kinds import INSTITUTION
+from accounting.reports import report
+from accounting.reports.wish import Wish
 from accounting.usage import Window
 from accounts.models import Group, User
 from lsp_portal.lib.forms import PortalForm
 from quotas.vocabulary import Usage
-from sessions.models import Adjustment, Session
+from sessions.models import Adjustment, Hub, Session
 from sessions.models.records import SessionQuerySet
 from sessions.usage import Paid, amounts, longest, paid_sql
 from sessions.usage import usage as as_usage
 
 NOBODY = "-"
-"""In the place of a name: what is charged to no group, or to nobody whom the portal knows."""
+"""In the place of a name: no group, nobody whom the portal knows, an image that nobody told."""
 
 
-class FilterForm(PortalForm):
-    """Which sessions; what is left empty does not matter."""
+class NamesForm(PortalForm):
+    """Whose sessions, and which; what is left empty does not matter."""
 
     marks_optional = False
 
@@ -38,6 +40,13 @@ class FilterForm(PortalForm):
     hub = forms.CharField(required=False, max_length=20)
     image = forms.CharField(required=False, max_length=100)
     size = forms.CharField(required=False, max_length=100)
+    institution = forms.CharField(required=False, max_length=255)
+
+
+class FilterForm(NamesForm):
+    """The same with the state, and whether all groups that one leads are meant."""
+
+    whose = forms.CharField(required=False, max_length=10, widget=forms.HiddenInput)
     state = forms.ChoiceField(
         required=False, choices=[("", "any"), ("running", "running"), ("ended", "ended")]
     )
@@ -53,30 +62,41 @@ class Asked:
 
     def sessions(self, window: Window) -> SessionQuerySet:
         """Those that were there in the window, and those whose charges were adjusted."""
-        owned = Session.objects.filter(**self.paid)
+        owned = Session.objects.filter(**_having(self.paid))
         found = owned.during(window.start, window.end)
         moved = self._adjusted(window)
         if moved := moved - set(found.filter(pk__in=moved).values_list("pk", flat=True)):
             chosen = Q(pk__in=moved) | Q(pk__in=found.values("pk"))
             found = Session.objects.filter(chosen)
-        found = found.filter(**{_field(name): value for name, value in self.names.items()})
+        found = found.of_kind(**self.names)
         if self.state == "running":
             return found.filter(ended_at=None, ready_at__isnull=False)
         return found.filter(ended_at__isnull=False) if self.state else found
 
     def total(self, window: Window) -> Usage:
         """The sum over the sessions of the list, within the window."""
-        if self.names or self.state or None in self.paid.values():
+        if self.state or None in self.paid.values():
             return self._sum(window)
-        user = User.objects.filter(pk=self.paid.get("user") or 0).first()
-        group = Group.objects.filter(pk=self.paid.get("group") or 0).first()
-        return usage.total(window, user=user, group=group)
+        return report.total(self._wish(), window)
+
+    def _wish(self) -> Wish:
+        """The report whose total this is; the payers are known."""
+        group, user = self.paid.get("group"), self.paid.get("user")
+        groups = group if isinstance(group, list) or group is None else [group]
+        kinds: dict[str, int | str] = dict(self.names)
+        if hub := self.names.get("hub"):
+            kinds["hub"] = Hub.objects.filter(name=hub).values_list("pk", flat=True).first() or 0
+        return Wish(
+            groups=None if groups is None else tuple(groups),
+            user=user if isinstance(user, int) else None,
+            kinds=kinds,
+        )
 
     def _adjusted(self, window: Window) -> set[int]:
         """Adjustments are made by hand: few, and few of them for one person or group."""
         charged = Q()
         for charge in ("taken_back", "booked"):
-            within = Q(**{f"{charge}__{name}": key for name, key in self.paid.items()})
+            within = Q(**_having(self.paid, f"{charge}__"))
             charged |= within & Q(
                 **{f"{charge}__started_at__lt": window.end, f"{charge}__ended_at__gt": window.start}
             )
@@ -93,7 +113,7 @@ class Asked:
             return as_usage(cursor.fetchone())
 
 
-COLUMNS = {"hub": "h.name", "image": "s.image", "size": "s.size"}
+COLUMNS = {"hub": "h.name", "image": "s.image", "size": "s.size", "institution": INSTITUTION}
 STATES = {
     "": "",
     "running": " AND s.ended_at IS NULL AND s.ready_at IS NOT NULL",
@@ -114,31 +134,40 @@ def _bounds(paid: Paid) -> str:
     if paid.get("user") is not None:
         bounds += " AND s.user_id = %(user)s"
     if paid.get("group") is not None:
-        long = longest("l.group_id = %(group)s")
+        several = isinstance(paid["group"], list)
+        long = longest(f"l.group_id = {'ANY(%(group)s)' if several else '%(group)s'}")
         bounds += f" AND (c.ended_at IS NULL OR c.started_at > %(start)s - {long})"
     return bounds
 
 
-def _field(name: str) -> str:
-    return "hub__name" if name == "hub" else name
+def _having(paid: Paid, prefix: str = "") -> dict[str, Any]:
+    """The condition on sessions or charges, as querysets have it."""
+    return {
+        f"{prefix}{name}__in" if isinstance(key, list) else f"{prefix}{name}": key
+        for name, key in paid.items()
+    }
 
 
 def asked_for(reader: User, wish: dict[str, str], window: Window) -> Asked:
     """What somebody may see of what they wish: administrators everything, PIs and managers what
-    their group pays for, everybody their own. Http404 for anything else, as for unknown names.
+    their group pays for, or all of theirs, everybody their own. Http404 for anything else, as for
+    unknown names.
     """
     name, group = wish.get("user", ""), wish.get("group", "")
-    leads = Group.objects.visible_to(reader, at=window.at).filter(name=group).exists()
-    if not (reader.is_staff or leads):
+    led = Group.objects.visible_to(reader, at=window.at)
+    of_all_led = not group and wish.get("whose") == "groups"
+    if not (reader.is_staff or of_all_led or led.filter(name=group).exists()):
         if name not in ("", reader.username):
             raise Http404("No such sessions.")
         name = reader.username
-    paid: dict[str, int | None] = {}
+    paid: dict[str, int | list[int] | None] = {}
+    if of_all_led:
+        paid["group"] = list(led.values_list("pk", flat=True))
     if name:
         paid["user"] = _key(User.objects.filter(username=name), name)
     if group:
         paid["group"] = _key(Group.objects.filter(name=group), group)
-    names = {key: wish[key] for key in COLUMNS if wish.get(key)}
+    names = {key: "" if wish[key] == NOBODY else wish[key] for key in COLUMNS if wish.get(key)}
     return Asked(paid, names, wish.get("state", ""))
 
 

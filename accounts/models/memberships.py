@@ -22,6 +22,11 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         """Memberships in force at that moment (`valid_from <= at < valid_to`)."""
         return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
 
+    def during(self, start: datetime, end: datetime) -> Self:
+        """Memberships in force at some moment of [start, end)."""
+        lasting = Q(valid_to=None) | Q(valid_to__gt=start) & Q(valid_to__gt=F("valid_from"))
+        return self.filter(lasting, valid_from__lt=end)
+
     def with_right(self, right: Membership.Right) -> Self:
         """Memberships that carry the right: all of PIs, and those of managers who were given it."""
         manages = Q(role=Membership.Role.MANAGER, rights__contains=[right])

@@ -8,8 +8,9 @@ from typing import Self
 from urllib.parse import quote
 
 from django.db import models
-from django.db.models import DurationField, ExpressionWrapper, F, Max, Min, Q, Sum
-from django.db.models.functions import Cast, Coalesce, Least
+from django.db.models import DurationField, ExpressionWrapper, F, Max, Min, Q, Sum, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Least, NullIf
 from django.db.models.lookups import (
     GreaterThan,
     GreaterThanOrEqual,
@@ -25,6 +26,11 @@ from sessions.models.hubs import Hub
 # Where lists put a session: its begin by the evidence, before that the grant.
 BEGAN = Coalesce(F("begins_at"), F("granted_at"), F("ended_at"))
 LENGTH = ExpressionWrapper(F("ended_at") - BEGAN, output_field=DurationField())
+
+# The institution of the person as it was known then; empty where nothing was.
+INSTITUTION = Coalesce(
+    NullIf(KT("affiliation__organisation"), Value("")), KT("affiliation__value"), Value("")
+)
 
 HOLD = Sum(Cast("cpu_millicores", models.BigIntegerField()) * F("hub__lease_seconds"))
 
@@ -62,6 +68,21 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def unattributed(self) -> Self:
         """Billable sessions that no group pays for."""
         return self.filter(group=None, ready_at__isnull=False)
+
+    def of_kind(
+        self,
+        *,
+        hub: str | None = None,
+        image: str | None = None,
+        size: str | None = None,
+        institution: str | None = None,
+    ) -> Self:
+        """Those of that hub, image and size, and of people of that institution; None: any."""
+        names = {"hub__name": hub, "image": image, "size": size}
+        found = self.filter(**{name: value for name, value in names.items() if value is not None})
+        if institution is None:
+            return found
+        return found.alias(from_where=INSTITUTION).filter(from_where=institution)
 
     def newest_first(self) -> Self:
         """In the order of the indexes of a person and of a group."""
