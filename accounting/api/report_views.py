@@ -115,9 +115,7 @@ class ReportView(APIView):
         Without a window the current allocation period counts.
         """
         asked, at = request.query_params, clock.now()
-        _refuse_unknown(
-            asked, {*ReportForm.base_fields, *PAGE, "period", "first", "last", "format"}
-        )
+        _refuse_unknown(asked)
         kind = _format(asked)
         choice = _choice(asked)
         reader = request.user if isinstance(request.user, User) else None
@@ -210,7 +208,7 @@ def _page(request: Any, form: ReportForm, choice: Choice) -> Response:
     pages.count = found.count
     known = files.noted(wish, found.rows)
     rows = [{**_labels(row, known), **answers.sums(row.usage)} for row in found.rows]
-    about = {"start": window.start, "end": window.end, "at": window.at}
+    about: dict[str, Any] = {"start": window.start, "end": window.end, "at": window.at}
     about |= {"whose": form.scope, "by": list(wish.by), "total": answers.sums(found.total)}
     return Response({**about, **pages.get_paginated_response(rows).data})
 

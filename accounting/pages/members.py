@@ -70,7 +70,7 @@ def page(rows: MembershipQuerySet, choice: Choice, *, number: str) -> Page[Any]:
     """Some lines, with the paginator of all."""
     listed: Page[Membership] = Paginator(rows, ROWS).get_page(number)
     shown = lines(list(listed), choice)
-    return Page(shown, listed.number, listed.paginator)  # type: ignore[arg-type]  # it only counts
+    return Page(shown, listed.number, listed.paginator)
 
 
 def every(rows: MembershipQuerySet, choice: Choice) -> Iterator[list[str]]:

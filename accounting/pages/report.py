@@ -183,8 +183,6 @@ def presets(*, at: datetime) -> list[Preset]:
     before = (month - timedelta(days=1)).replace(day=1)
     return [
         Preset("Last month", before, month - timedelta(days=1)),
-        Preset(
-            "This month", month, (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-        ),
+        Preset("This month", month, following - timedelta(days=1)),
         Preset("This year", today.replace(month=1, day=1), today.replace(month=12, day=31)),
     ]

@@ -31,7 +31,7 @@ def cells(wish: Wish, rows: Iterable[Row]) -> Iterator[list[Cell]]:
         known = noted(wish, chunk)
         for row in chunk:
             used = row.usage
-            amounts = [
+            amounts: list[Cell] = [
                 core_hours(used.millicore_seconds), used.millicore_seconds, used.mib_seconds,
                 used.gpu_seconds,
             ]  # fmt: skip

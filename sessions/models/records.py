@@ -28,8 +28,9 @@ BEGAN = Coalesce(F("begins_at"), F("granted_at"), F("ended_at"))
 LENGTH = ExpressionWrapper(F("ended_at") - BEGAN, output_field=DurationField())
 
 # The institution of the person as it was known then; empty where nothing was.
+NONE = Value("", output_field=models.TextField())
 INSTITUTION = Coalesce(
-    NullIf(KT("affiliation__organisation"), Value("")), KT("affiliation__value"), Value("")
+    NullIf(KT("affiliation__organisation"), NONE), KT("affiliation__value"), NONE
 )
 
 HOLD = Sum(Cast("cpu_millicores", models.BigIntegerField()) * F("hub__lease_seconds"))

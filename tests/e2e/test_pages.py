@@ -47,8 +47,12 @@ PAGES: dict[str, list[str]] = {
         "/account/policy/",
         "/account/notices/",
         "/account/notices/settings/",
+        "/reports/?by=image&then=size",
+        "/reports/members/",
     ],
     "dora": [
+        "/reports/",
+        "/reports/?by=user&then=image",
         "/overview/",
         "/overview/repairs/",
         "/statements/",

@@ -36,7 +36,7 @@ ODS = {
 def cast(db: None) -> Cast:
     """Alice 2 h and Bob 1 h of lsst for transients, Bob 4 h and Charlie 8 h elsewhere."""
     made = make_cast()
-    said = {"value": "staff@ed.ac.uk", "organisation": "ed.ac.uk"}
+    said = {"value": "staff@ed.ac.uk", "organisation": "ed.ac.uk", "issuer": "", "last_seen_at": ""}
     for who, group, hours, values in (
         (made.alice, made.transients, 2, {"image": "lsst", "affiliation": said}),
         (made.bob, made.transients, 1, {"image": "lsst", "size": "large"}),
@@ -103,7 +103,7 @@ def test_dora_sees_everything_and_narrows_it(cast: Cast) -> None:
     ],
 )
 def test_what_one_may_not_see_or_cannot_mean_is_refused_in_words(
-    cast: Cast, who: str, asked: dict[str, str], said: str
+    cast: Cast, who: str, asked: dict[str, Any], said: str
 ) -> None:
     reader = getattr(cast, who)
     page = text(reader, "/reports/", **MAY, **asked)
@@ -229,7 +229,7 @@ def test_people_of_the_whole_service_by_something_else_come_as_a_file(cast: Cast
 
 
 def test_nothing_used_and_nobody_there_is_said(cast: Cast) -> None:
-    empty = {"first": "2020-01-01", "last": "2020-01-02"}
+    empty: dict[str, Any] = {"first": "2020-01-01", "last": "2020-01-02"}
     assert "Nothing was used" in text(cast.alice, "/reports/", **empty)
     assert "Nobody" in text(cast.alice, "/reports/members/", **empty)
     assert "Shown instead" in text(cast.alice, "/reports/", first="2026-02-02", last="2026-01-01")
