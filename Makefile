@@ -5,7 +5,7 @@ INSTALL := deploy/install.sh
 STATIC := $(shell find lsp_portal/static -type f 2>/dev/null)
 export UV_SYSTEM_CERTS ?= true
 
-.PHONY: env env-hub5 run test test-hub5 chaos bench lint types lock migrations-check vendor clean
+.PHONY: env env-hub5 run test test-hub5 test-cluster chaos bench lint types lock migrations-check vendor clean
 
 env: .venv/.ready .venv-hub/.ready .venv/oidc-provider/.ready var/static/staticfiles.json
 
@@ -38,6 +38,10 @@ test: env lint types
 
 test-hub5: env-hub5
 	LSP_HUB_ENV=.venv-hub5 $(BIN)/pytest -m hub
+
+# The cluster of KUBECONFIG; its address must be given in CLUSTER_HOST, since tests reach no other.
+test-cluster: env
+	$(BIN)/pytest tests/kubernetes/contract --kubeconfig=$(KUBECONFIG) --allow-hosts=127.0.0.1,::1,localhost,$(CLUSTER_HOST)
 
 chaos: env
 	EVENT_STORIES=2000 LADDER_STORIES=500 $(BIN)/pytest tests/sessions/events/test_any_order.py tests/sessions/test_enforcement_bound.py

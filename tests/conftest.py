@@ -25,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the files below tests/data anew from what the code produces",
     )
+    parser.addoption(
+        "--kubeconfig",
+        default="",
+        help="run the contract of the Kubernetes API against this cluster instead of the fake one",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
