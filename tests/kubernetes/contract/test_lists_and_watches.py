@@ -13,7 +13,7 @@ def test_labels_select(arena: Arena) -> None:
         arena.client.create(arena.secret(name, set="selected", **labels))
 
     def found(selector: str) -> list[str]:
-        listing = arena.client.list("Secret", arena.namespace, selector=f"set,{selector}")
+        listing = arena.client.list("Secret", arena.namespace, selector=f"set=selected,{selector}")
         return [secret["metadata"]["name"] for secret in listing]
 
     assert found("kind=a") == ["s1"]
