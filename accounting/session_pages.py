@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from accounting.pages import csv_answer, session_list, total
+from accounting.pages import corrections, csv_answer, session_list, total
 from accounting.pages import session as session_page
 from accounting.pages.period import Choice, choose
 from accounting.views import page, table
@@ -45,7 +45,9 @@ def detail(request: HttpRequest, number: int) -> HttpResponseBase:
     """A session from its evidence to its core-hours."""
     found = session_page.visible_or_404(person(request), number, at=(now := clock.now()))
     shown = session_page.explained(found, at=now)
-    return render(request, "accounting/session.html", {"session": found, "view": shown, "at": now})
+    corrected = corrections.corrections(found, person(request), at=now)
+    values = {"session": found, "view": shown, "corrections": corrected, "at": now}
+    return render(request, "accounting/session.html", values)
 
 
 def _wish(form: total.FilterForm) -> dict[str, str]:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from accounting import (
     member_pages,
+    reattribution_pages,
     report_pages,
     request_pages,
     session_pages,
@@ -20,6 +21,9 @@ urlpatterns = [
     path("sessions/", session_pages.listed, name="sessions"),
     path("sessions/list.csv", session_pages.listed_csv, name="sessions_csv"),
     path("sessions/<int:number>/", session_pages.detail, name="session"),
+    path("sessions/<int:number>/move/", reattribution_pages.ask, name="ask_reattribution"),
+    path("requests/", reattribution_pages.my_requests, name="my_requests"),
+    path("requests/sessions/<int:number>/", reattribution_pages.detail, name="reattribution"),
     path("groups/", views.groups, name="groups"),
     path("groups/<str:name>/", views.group, name="group"),
     path("groups/<str:name>/live", views.group_live, name="group_live"),

@@ -22,9 +22,11 @@ from accounting.pages import (
     person,
     replay,
     session_list,
+    total,
 )
 from accounting.pages import group as group_pages
 from accounting.pages.period import Choice
+from accounting.pages.total import Asked
 from accounting.replay.report import COLUMNS
 from accounts.access import group_visible_or_404, registered, staff
 from accounts.access import person as asking
@@ -32,7 +34,6 @@ from accounts.models import Group, Membership, User
 from lsp_portal.lib import clock
 from sessions.forms import start_forms
 from sessions.models import Repair, Session
-from sessions.models.records import SessionQuerySet
 from sessions.reconciling.silence import silent_hubs
 
 View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]
@@ -86,7 +87,7 @@ def my_live(request: HttpRequest) -> HttpResponseBase:
 @table
 def my_sessions_csv(request: HttpRequest, choice: Choice) -> HttpResponseBase:
     """One's own sessions in the window."""
-    return _sessions_csv("my-sessions", Session.objects.filter(user=asking(request)), choice)
+    return _sessions_csv("my-sessions", total.of_person(asking(request)), choice)
 
 
 @page
@@ -130,8 +131,8 @@ def group_members_csv(request: HttpRequest, choice: Choice, name: str) -> HttpRe
 @table
 def group_sessions_csv(request: HttpRequest, choice: Choice, name: str) -> HttpResponseBase:
     """The group's sessions in the window."""
-    sessions = Session.objects.filter(group=_group(request, name, choice))
-    return _sessions_csv(f"{name}-sessions", sessions, choice)
+    asked = total.of_group(_group(request, name, choice))
+    return _sessions_csv(f"{name}-sessions", asked, choice)
 
 
 @page
@@ -235,7 +236,7 @@ def _group(request: HttpRequest, name: str, choice: Choice) -> Group:
 def _my_live(request: HttpRequest) -> dict[str, Any]:
     user, choice = asking(request), _choice(request)
     servers = person.my_servers(user, choice.window)
-    listed = _listed(request, Session.objects.filter(user=user), choice)
+    listed = _listed(request, total.of_person(user), choice)
     seen = _mark(choice, [*servers, *listed.rows], len(servers))
     return {"choice": choice, "servers": servers, "listed": listed, "seen": seen}
 
@@ -255,7 +256,7 @@ def _my_all(request: HttpRequest, live: dict[str, Any]) -> dict[str, Any]:
 def _group_live(request: HttpRequest, name: str) -> dict[str, Any]:
     choice = _choice(request)
     found = _group(request, name, choice)
-    listed = _listed(request, Session.objects.filter(group=found), choice)
+    listed = _listed(request, total.of_group(found), choice)
     running = group_pages.running(found, at=choice.window.at)
     seen = _mark(choice, listed.rows, running)
     members = request.GET.get("members", "")
@@ -295,9 +296,9 @@ def _group_place(group: Group, user: User, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _listed(request: HttpRequest, sessions: SessionQuerySet, choice: Choice) -> session_list.Page:
-    found = sessions.during(choice.window.start, choice.window.end)
-    return session_list.page(found, choice.window, request.GET)
+def _listed(request: HttpRequest, asked: Asked, choice: Choice) -> session_list.Page:
+    found = asked.sessions(choice.window)
+    return session_list.page(found, choice.window, request.GET, paid=asked.paid)
 
 
 def _mark(choice: Choice, rows: Sequence[session_list.Row], open_count: int) -> str:
@@ -317,9 +318,8 @@ def _is_seen(request: HttpRequest, live: dict[str, Any]) -> bool:
     return bool(request.GET.get("seen") == live["seen"])
 
 
-def _sessions_csv(name: str, sessions: SessionQuerySet, choice: Choice) -> HttpResponseBase:
-    found = sessions.during(choice.window.start, choice.window.end)
-    rows = session_list.every(found, choice.window)
+def _sessions_csv(name: str, asked: Asked, choice: Choice) -> HttpResponseBase:
+    rows = session_list.every(asked.sessions(choice.window), choice.window, paid=asked.paid)
     return _rows_csv(name, rows, choice)
 
 

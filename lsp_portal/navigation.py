@@ -14,6 +14,9 @@ from django.urls import reverse
 from accounts.approvals import queue
 from accounts.models import Group, Notice, User
 from accounts.policies import unaccepted_by
+from quotas.models import QuotaRequest
+from quotas.requests import may_decide
+from sessions.models import Reattribution
 
 
 class Audience(StrEnum):
@@ -41,6 +44,7 @@ class Standing:
 
     audiences: frozenset[Audience]
     waiting: int = 0  # people about whom an administrator has to decide
+    requests: int = 0  # that wait for the visitor's answer
     needs_policy: bool = False
     unread: int = 0  # notices
 
@@ -50,6 +54,7 @@ PAGES: tuple[tuple[str, str, Audience], ...] = (
     ("Home", "landing", Audience.ANYBODY),
     ("My sessions and usage", "my_usage", Audience.SIGNED_IN),
     ("My groups", "groups", Audience.PI),
+    ("Requests", "my_requests", Audience.PI),
     ("Reports", "reports", Audience.SIGNED_IN),
     ("Overview", "overview", Audience.STAFF),
     ("Registrations", "registrations", Audience.STAFF),
@@ -61,13 +66,14 @@ def standing(user: User | AnonymousUser, *, at: datetime) -> Standing:
     """How the visitor stands at that moment; asks the database once for somebody signed in."""
     if not isinstance(user, User):
         return Standing(frozenset({Audience.ANYBODY}))
-    leads, needs_policy, waiting, unread = _facts(user, at)
+    leads, needs_policy, unread, waiting, *requests = _facts(user, at)
     found = {Audience.ANYBODY, Audience.SIGNED_IN}
     if user.is_staff:
         found.add(Audience.STAFF)
-    if leads:
+    asked = sum(number or 0 for number in requests)
+    if leads or asked:
         found.add(Audience.PI)
-    return Standing(frozenset(found), waiting or 0, needs_policy, unread or 0)
+    return Standing(frozenset(found), waiting or 0, asked, needs_policy, unread or 0)
 
 
 def audiences(user: User | AnonymousUser, *, at: datetime) -> frozenset[Audience]:
@@ -83,20 +89,26 @@ def entries(user: User | AnonymousUser, path: str, *, at: datetime) -> list[Entr
 def entries_for(seen: Standing, path: str) -> list[Entry]:
     """The same for a visitor about whom the database was asked already."""
     shown = [(name, title, reverse(name)) for title, name, who in PAGES if who in seen.audiences]
-    counts = {"registrations": seen.waiting}
+    counts = {"registrations": seen.waiting, "my_requests": seen.requests}
     return [
         Entry(title, address, _is_current(address, path), counts.get(name, 0))
         for name, title, address in shown
     ]
 
 
-def _facts(user: User, at: datetime) -> tuple[bool, bool, int | None, int | None]:
-    """Whether the person leads a group and has a policy to accept; people that wait, notices."""
+def _facts(user: User, at: datetime) -> tuple[Any, ...]:
+    """Whether the person leads a group and has a policy to accept; notices, people that wait, and
+    the requests of each kind that do; all by one question.
+    """
+    decides = user.is_staff and may_decide(user)
     facts = User.objects.filter(pk=user.pk).values_list(
         Exists(Group.objects.led_by(user, at=at)),
         Exists(unaccepted_by(user, at=at)),
-        _number(queue()) if user.is_staff else Value(0),
         _number(Notice.objects.filter(recipient=user).unread()),
+        _number(queue()) if user.is_staff else Value(0),
+        _number(Reattribution.objects.waiting_for(user, at=at)),
+        _number(QuotaRequest.objects.waiting_for(user, at=at)),
+        _number(QuotaRequest.objects.filter(state="open")) if decides else Value(0),
     )
     return facts.first() or (False, False, 0, 0)
 

@@ -390,6 +390,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "sessions.tasks.reconcile_hubs",
         "schedule": float(RECONCILE_SECONDS),
     },
+    "expire-reattributions": {
+        "task": "sessions.tasks.expire_reattributions",
+        "schedule": crontab(minute=41),
+    },
     "enforce-quotas": {
         "task": "sessions.tasks.enforce_quotas",
         "schedule": float(ENFORCEMENT_SECONDS),

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import F, Func, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Greatest, Least
 
-from accounts.models import Group, User
+from accounts.models import Group, Membership, User
 from lsp_portal.lib import clock
 from lsp_portal.lib.display import byte_size
 
@@ -336,6 +336,15 @@ class QuotaRequestQuerySet(models.QuerySet["QuotaRequest"]):
     def undecided(self) -> Self:
         """Requests for which somebody still has to do something."""
         return self.filter(state__in=QuotaRequest.UNDECIDED)
+
+    def of_groups_of(self, user: User, *, at: datetime) -> Self:
+        """Those of groups for which the person may ask."""
+        groups = Group.objects.where(user, may=Membership.Right.QUOTA, at=at)
+        return self.filter(group__in=groups.values("pk"))
+
+    def waiting_for(self, user: User, *, at: datetime) -> Self:
+        """Offers that the person may accept or turn down."""
+        return self.of_groups_of(user, at=at).filter(state=QuotaRequest.State.COUNTERED)
 
 
 class QuotaRequest(models.Model):

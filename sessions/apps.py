@@ -8,6 +8,7 @@ class SessionsConfig(AppConfig):
     label = "hub_sessions"
 
     def ready(self) -> None:
-        from sessions.audit import watch_catalogue
+        from sessions.audit import watch_catalogue, watch_requests
 
         watch_catalogue()
+        watch_requests()

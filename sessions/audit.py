@@ -1,7 +1,7 @@
 """What the trail of changes watches in this app."""
 
 from accounts.audit import watch
-from sessions.models import Hub, Image, Size
+from sessions.models import Hub, Image, Reattribution, Size
 
 
 def watch_catalogue() -> None:
@@ -20,4 +20,13 @@ def watch_catalogue() -> None:
         Size, "name", "title", "position", "cpu_millicores", "memory_mib", "gpus",
         about=lambda size: f"the size {size.name}",
         many=("allowed_groups",),
+    )  # fmt: skip
+
+
+def watch_requests() -> None:
+    watch(
+        Reattribution, "session", "from_group", "to_group", "state", "reason", "asked_by",
+        "decided_by", "answer",
+        about=lambda row: f"the request to move session {row.session_id} to {row.to_group.name}",
+        group=lambda row: row.to_group,
     )  # fmt: skip

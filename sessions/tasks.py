@@ -7,6 +7,7 @@ from celery import shared_task
 from lsp_portal.lib import clock
 from sessions import enforcement, removals
 from sessions.models import Hub
+from sessions.reattributing import requests
 from sessions.reconciling.reconcile import reconcile
 
 
@@ -27,3 +28,9 @@ def reconcile_hubs() -> int:
     """Ask every hub for its servers; the number of hubs whose answer became evidence."""
     hubs = Hub.objects.exclude(api_url="")
     return sum(reconcile(hub, at=clock.now()) for hub in hubs)
+
+
+@shared_task
+def expire_reattributions() -> int:
+    """Close requests to move sessions that nobody answered in time; how many there were."""
+    return requests.expire(at=clock.now())

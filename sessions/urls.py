@@ -1,11 +1,17 @@
 """Addresses of the app: the hub API, and what people do with their servers."""
 
 from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
 from sessions import repair_pages, views
+from sessions.api.views import ReattributionViewSet
+
+router = SimpleRouter(trailing_slash=False)
+router.register("reattributions", ReattributionViewSet, basename="api-reattribution")
 
 urlpatterns = [
     path("api/v1/hubs/<str:hub>/", include("sessions.hub.urls")),
+    path("api/v1/", include(router.urls)),
     path("my/start/<str:hub>", views.start_session, name="start_session"),
     path("my/stop/<uuid:key>", views.stop_session, name="stop_session"),
     path("overview/repairs/", repair_pages.repairs, name="repairs"),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from accounting.pages import endings
+from accounting.pages import corrections, endings
 from accounting.usage import Window
 from quotas.vocabulary import Usage, core_hours
 from sessions.models import Image, Session, Size
@@ -26,7 +26,7 @@ CURSOR = re.compile(r"([0-9]{1,11})-([0-9]{1,18})")
 COLUMNS = (
     "session", "user", "group", "hub", "server", "image", "size", "cpu_millicores", "memory_mib",
     "gpus", "state", "requested", "ready", "ended", "end_source", "end_reason", "core_hours",
-    "sub_name", "affiliation",
+    "sub_name", "affiliation", "correction",
 )  # fmt: skip
 
 # A server that is ready runs, as people say.
@@ -42,6 +42,7 @@ class Row:
     usage: Usage
     image: str
     size: str
+    correction: str = ""
 
     @property
     def word(self) -> str:
@@ -62,6 +63,7 @@ class Row:
             session.memory_mib, session.gpus, self.state, session.requested_at, session.ready_at,
             session.ended_at, session.end_source, session.end_reason,
             core_hours(self.usage.millicore_seconds), session.sub_name, session.institution,
+            self.correction,
         ]  # fmt: skip
         return [_cell(value) for value in values]
 
@@ -103,11 +105,12 @@ def every(sessions: SessionQuerySet, window: Window, *, paid: Paid = ALL) -> Ite
 
 
 def rows(sessions: list[Session], window: Window, *, paid: Paid = ALL) -> list[Row]:
-    """The sessions with state, usage and titles; a query each for all of them."""
+    """The sessions with state, usage, titles and corrections; a query each for all of them."""
     numbers = [session.number for session in sessions]
     used = session_usage(numbers, at=window.at, window=(window.start, window.end), paid=paid)
     images = _titles(Image, {session.image for session in sessions})
     sizes = _titles(Size, {session.size for session in sessions})
+    corrected = corrections.in_words(sessions)
     return [
         Row(
             session,
@@ -115,6 +118,7 @@ def rows(sessions: list[Session], window: Window, *, paid: Paid = ALL) -> list[R
             used[session.number],
             images.get(session.image, session.image),
             sizes.get(session.size, session.size),
+            corrected.get(session.number, ""),
         )
         for session in sessions
     ]

@@ -148,6 +148,16 @@ def _having(paid: Paid, prefix: str = "") -> dict[str, Any]:
     }
 
 
+def of_group(group: Group) -> Asked:
+    """What the group is charged for."""
+    return Asked({"group": group.pk}, {}, "")
+
+
+def of_person(user: User) -> Asked:
+    """What the person used."""
+    return Asked({"user": user.pk}, {}, "")
+
+
 def asked_for(reader: User, wish: dict[str, str], window: Window) -> Asked:
     """What somebody may see of what they wish: administrators everything, PIs and managers what
     their group pays for, or all of theirs, everybody their own. Http404 for anything else, as for

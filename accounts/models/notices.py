@@ -18,7 +18,7 @@ class Topic(models.TextChoices):
 
     QUOTA = "quota", "how far a quota is used"
     FORECAST = "forecast", "when a quota runs out, or what of it will expire"
-    REQUEST = "request", "requests for more hours or storage"
+    REQUEST = "request", "requests for hours and storage, and to move sessions"
     STORAGE = "storage", "how full homes and group areas are"
     MEMBERSHIP = "membership", "memberships that end"
     PERIOD = "period", "allocation periods that end"

@@ -3,6 +3,7 @@ from sessions.models.charges import Charge, StaleDay
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
 from sessions.models.ladders import LadderStep, QuotaLadder
+from sessions.models.reattributions import Reattribution
 from sessions.models.records import Session
 from sessions.models.repairs import HubReading, Repair
 from sessions.models.storage import StorageSample
@@ -20,6 +21,7 @@ __all__ = [
     "LadderStep",
     "QuarantinedEvent",
     "QuotaLadder",
+    "Reattribution",
     "Repair",
     "Session",
     "Size",

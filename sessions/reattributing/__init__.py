@@ -1,0 +1,1 @@
+"""Requests that another group pays for a session: asked, answered, booked once."""
