@@ -15,7 +15,7 @@ from accounts.approvals import queue
 from accounts.models import Group, Notice, User
 from accounts.policies import unaccepted_by
 from quotas.models import QuotaRequest
-from quotas.requests import may_decide
+from quotas.requests import DECIDE
 from sessions.models import Reattribution
 
 
@@ -100,7 +100,6 @@ def _facts(user: User, at: datetime) -> tuple[Any, ...]:
     """Whether the person leads a group and has a policy to accept; notices, people that wait, and
     the requests of each kind that do; all by one question.
     """
-    decides = user.is_staff and may_decide(user)
     facts = User.objects.filter(pk=user.pk).values_list(
         Exists(Group.objects.led_by(user, at=at)),
         Exists(unaccepted_by(user, at=at)),
@@ -108,9 +107,17 @@ def _facts(user: User, at: datetime) -> tuple[Any, ...]:
         _number(queue()) if user.is_staff else Value(0),
         _number(Reattribution.objects.waiting_for(user, at=at)),
         _number(QuotaRequest.objects.waiting_for(user, at=at)),
-        _number(QuotaRequest.objects.filter(state="open")) if decides else Value(0),
+        _number(_undecided(user)) if user.is_staff else Value(0),
     )
     return facts.first() or (False, False, 0, 0)
+
+
+def _undecided(user: User) -> QuerySet[QuotaRequest]:
+    """Requests of groups that wait for administrators, where the person is one who may decide."""
+    deciders = User.objects.with_perm(DECIDE)
+    return QuotaRequest.objects.filter(
+        Exists(deciders.filter(pk=user.pk)), state=QuotaRequest.State.OPEN
+    )
 
 
 def _number(rows: QuerySet[Any]) -> Subquery:

@@ -23,7 +23,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounting.models import Statement
 from accounting.statements.closing import close_period
 from accounts.models import User
+from lsp_portal.lib import clock
 from quotas.models import StorageQuota
+from sessions.models import Reattribution
+from sessions.reattributing import requests
 from tests import factories
 from tests.cast import Cast, make_cast
 
@@ -51,6 +54,14 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api/v1/compute-quotas"): {},
     ("POST", "api/v1/storage-quotas"): {},
     ("POST", "api/v1/grants"): {},
+    ("POST", "api/v1/reattributions"): {
+        "session": 999_999,
+        "to_group": "galaxies",
+        "reason": "For the paper",
+    },
+    ("POST", "api/v1/reattributions/<request_id>/accept"): {},
+    ("POST", "api/v1/reattributions/<request_id>/decline"): {"answer": "No"},
+    ("POST", "api/v1/reattributions/<request_id>/withdraw"): {},
     ("POST", "api/v1/invitations"): {"email": "new@example.org", "group": "transients"},
 }
 
@@ -113,6 +124,8 @@ class World:
     def path(self, address: str) -> str:
         address = address.replace("people/<number>", "people/<membership>")
         address = address.replace("invitations/<number>", "invitations/<invitation>")
+        address = address.replace("requests/sessions/<number>", "requests/sessions/<request_id>")
+        address = address.replace("<number>/move/", "<session_number>/move/")
         address = address.replace("statements/<number>", "statements/<statement>")
         return "/" + re.sub(r"<(\w+)>", lambda found: str(self.names[str(found[1])]), address)
 
@@ -151,6 +164,8 @@ def world() -> World:
     }
     names |= quotas(cast)
     names["statement"] = closed_period().pk
+    asked = asked_to_move(cast)
+    names |= {"request_id": asked.pk, "session_number": asked.session_id}
     return World(cast, dict(zip(CALLERS, people, strict=True)), names)
 
 
@@ -162,6 +177,12 @@ def quotas(cast: Cast) -> dict[str, object]:
     stored.save(force_insert=True)
     grant = factories.grant(quota, "5", cast.dora)
     return {"period": period.pk, "quota": quota.pk, "grant": grant.pk}
+
+
+def asked_to_move(cast: Cast) -> Reattribution:
+    """A session of the member that galaxies is to pay for; galaxies has no PI."""
+    session = factories.charged_session(cast.hub, cast.bob, cast.transients)
+    return requests.ask(session, to=cast.galaxies, reason="Ours", by=cast.bob, at=clock.now())
 
 
 def closed_period() -> Statement:

@@ -100,8 +100,7 @@ def _person(request: Any) -> User:
 def _session(number: int, by: User, *, at: datetime) -> Session:
     """The session, where the person may ask about it. Http404 for anything else."""
     session = Session.objects.select_related("user").filter(pk=number).first()
-    paying = session and payer(session)
-    if session is None or not may_ask(by, session, paying, at=at):
+    if session is None or not may_ask(by, session, payer(session), at=at):
         raise Http404("No such session.")
     return session
 

@@ -94,6 +94,7 @@ def test_the_sessions_of_the_group_equal_their_csv(alice: User) -> None:
         "gpus": "0", "state": "ended", "requested": "2026-04-28T07:59:40Z",
         "ready": "2026-04-28T08:00:00Z", "ended": "2026-04-28T08:01:40Z", "end_source": "stop",
         "end_reason": "user", "core_hours": "0.013889", "sub_name": "", "affiliation": "",
+        "correction": "",
     }  # fmt: skip
 
 
