@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0012_reattributions'),
-        ('hub_sessions', '0017_newest_sessions'),
+        ('hub_sessions', '0018_changed_kinds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
