@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0012_reattributions'),
-        ('hub_sessions', '0018_changed_kinds'),
+        ('hub_sessions', '0019_retention'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
