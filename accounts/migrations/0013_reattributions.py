@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0011_mails_that_were_lost'),
+        ('accounts', '0012_failed_notices'),
     ]
 
     operations = [

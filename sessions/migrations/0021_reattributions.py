@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0012_reattributions'),
-        ('hub_sessions', '0019_retention'),
+        ('accounts', '0013_reattributions'),
+        ('hub_sessions', '0020_samples_by_time'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
