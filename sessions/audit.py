@@ -18,6 +18,7 @@ def watch_catalogue() -> None:
     )  # fmt: skip
     watch(
         Size, "name", "title", "position", "cpu_millicores", "memory_mib", "gpus",
+        "node_selector", "tolerations", "priority_class",
         about=lambda size: f"the size {size.name}",
         many=("allowed_groups",),
     )  # fmt: skip

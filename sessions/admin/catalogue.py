@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -47,11 +48,37 @@ class ImageAdmin(CatalogueAdmin[Image]):
     fields = ("name", "title", "reference", "description", "position", "allowed_groups")
 
 
+class SizeForm(forms.ModelForm[Size]):
+    """An emptied field means none."""
+
+    def clean_node_selector(self) -> dict[str, str]:
+        return self.cleaned_data["node_selector"] or {}
+
+    def clean_tolerations(self) -> list[dict[str, Any]]:
+        return self.cleaned_data["tolerations"] or []
+
+
 @admin.register(Size)
 class SizeAdmin(CatalogueAdmin[Size]):
+    form = SizeForm
     list_display = ("title", "name", "cpu", "memory", "gpus", "groups", "offered_by", "position")
-    fields = (
-        "name", "title", ("cpu_millicores", "memory_mib", "gpus"), "position", "allowed_groups",
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name", "title", ("cpu_millicores", "memory_mib", "gpus"), "position",
+                    "allowed_groups",
+                )
+            },
+        ),
+        (
+            "Nodes",
+            {
+                "description": "For hubs whose servers the portal starts in a cluster.",
+                "fields": ("node_selector", "tolerations", "priority_class"),
+            },
+        ),
     )  # fmt: skip
 
     @admin.display(description="CPU cores", ordering="cpu_millicores")

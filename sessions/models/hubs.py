@@ -12,6 +12,7 @@ from django.db.models import Q
 from accounts.models import Group, User
 from accounts.names import NAME_REGEX, validate_name
 from lsp_portal.lib import clock
+from sessions.models import placements
 
 HUB_NAME_REGEX = r"^[a-z][a-z0-9-]{0,19}$"
 
@@ -72,6 +73,24 @@ class Size(CatalogueEntry):
     )
     memory_mib = models.PositiveIntegerField("memory (MiB)")
     gpus = models.PositiveIntegerField("GPUs", default=0)
+    node_selector = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[placements.validate_node_selector],
+        help_text=placements.NODE_SELECTOR_HELP,
+    )
+    tolerations = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[placements.validate_tolerations],
+        help_text=placements.TOLERATIONS_HELP,
+    )
+    priority_class = models.CharField(
+        max_length=253,
+        blank=True,
+        validators=[placements.validate_priority_class],
+        help_text=placements.PRIORITY_CLASS_HELP,
+    )
 
     class Meta(CatalogueEntry.Meta):
         abstract = False
