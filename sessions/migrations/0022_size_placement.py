@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hub_sessions', '0020_samples_by_time'),
+        ('hub_sessions', '0021_reattributions'),
     ]
 
     operations = [
