@@ -1,0 +1,3 @@
+"""The version of the collector."""
+
+__version__ = "0.1.0"
