@@ -5,9 +5,11 @@ from rest_framework.routers import SimpleRouter
 
 from sessions import repair_pages, views
 from sessions.api.views import ReattributionViewSet
+from sessions.storage.api.views import StorageSampleViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("reattributions", ReattributionViewSet, basename="api-reattribution")
+router.register("storage-samples", StorageSampleViewSet, basename="api-storage-sample")
 
 urlpatterns = [
     path("api/v1/hubs/<str:hub>/", include("sessions.hub.urls")),

@@ -25,7 +25,7 @@ from accounting.statements.closing import close_period
 from accounts.models import User
 from lsp_portal.lib import clock
 from quotas.models import StorageQuota
-from sessions.models import Reattribution
+from sessions.models import Reattribution, StorageSample
 from sessions.reattributing import requests
 from tests import factories
 from tests.cast import Cast, make_cast
@@ -53,6 +53,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("POST", "api/v1/compute-quotas"): {},
     ("POST", "api/v1/storage-quotas"): {},
+    ("POST", "api/v1/storage-samples"): {},
     ("POST", "api/v1/grants"): {},
     ("POST", "api/v1/reattributions"): {
         "session": 999_999,
@@ -165,6 +166,9 @@ def world() -> World:
     names |= quotas(cast)
     names["statement"] = closed_period().pk
     asked = asked_to_move(cast)
+    names["sample"] = StorageSample.objects.create(
+        group=cast.transients, mount="/groups", taken_at=clock.now(), used_bytes=1
+    ).pk
     names |= {"request_id": asked.pk, "session_number": asked.session_id}
     return World(cast, dict(zip(CALLERS, people, strict=True)), names)
 

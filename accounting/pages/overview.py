@@ -13,8 +13,8 @@ from accounts.models import Group, User
 from lsp_portal.lib.display import QuotaBar, compute_quota_bar
 from quotas.models import AllocationPeriod, Award, ComputeQuota
 from quotas.vocabulary import Usage, core_hours, millicore_seconds
-from sessions import storage
 from sessions.models import Session
+from sessions.storage import sums as storage
 
 ROWS = 25
 COLUMNS = ("name", "title", "core_hours", "storage_bytes")

@@ -17,7 +17,17 @@ class StorageSampleQuerySet(models.QuerySet["StorageSample"]):
 
 
 class StorageSample(models.Model):
-    """Bytes that a person's home or a group's area took on a mount at a moment."""
+    """Bytes that a person's home or a group's area took on a mount at a moment; never changed."""
+
+    class Source(models.TextChoices):
+        XFS = "xfs", "quota of XFS"
+        EXT = "ext", "quota of ext4"
+        WALK = "walk", "walk through folders"
+        CEPH = "ceph", "CephFS"
+        VOLUME = "volume", "volume claim"
+        DATABASE = "database", "PostgreSQL"
+        FILE = "file", "table that was uploaded"
+        OTHER = "other", "another program"
 
     user = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="storage_samples"
@@ -28,7 +38,16 @@ class StorageSample(models.Model):
     mount = models.CharField(max_length=120)
     taken_at = models.DateTimeField()
     used_bytes = models.PositiveBigIntegerField()
-    limit_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    limit_bytes = models.PositiveBigIntegerField(
+        "hard limit", null=True, blank=True, help_text="As the file server enforces it; 0: none."
+    )
+    soft_bytes = models.PositiveBigIntegerField("soft limit", null=True, blank=True)
+    source = models.CharField(max_length=8, choices=Source, default=Source.OTHER)
+    is_stale = models.BooleanField(
+        "stale",
+        default=False,
+        help_text="Older than its moment, or not all of it could be read.",
+    )
     files = models.PositiveBigIntegerField(null=True, blank=True)
 
     objects = StorageSampleQuerySet.as_manager()

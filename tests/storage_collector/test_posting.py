@@ -42,7 +42,7 @@ def stub_portal() -> Iterator[StubPortal]:
             stub.tokens.add(self.headers["Authorization"])
             status = stub.statuses.pop(0) if stub.statuses else 200
             if status == 200:
-                assert self.path == "/api/v1/storage-samples/"
+                assert self.path == "/api/v1/storage-samples"
                 stub.taken += content["samples"]
             body = json.dumps({"rejected": stub.rejected}).encode()
             self.send_response(status)

@@ -81,7 +81,7 @@ def _post(
 def _ask(path: Path, portal: Portal) -> dict[str, Any]:
     samples = [json.loads(line) for line in path.read_text().splitlines()]
     request = Request(  # noqa: S310 - the address is the operator's own
-        f"{portal.address.rstrip('/')}/api/v1/storage-samples/",
+        f"{portal.address.rstrip('/')}/api/v1/storage-samples",
         data=json.dumps({"samples": samples}).encode(),
         headers={
             "Authorization": f"Bearer {portal.token}",

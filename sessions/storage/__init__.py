@@ -1,0 +1,1 @@
+"""Measured storage: what is recorded, by whom it is read, and what it comes to."""
