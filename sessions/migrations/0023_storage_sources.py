@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hub_sessions', '0021_reattributions'),
+        ('hub_sessions', '0022_size_placement'),
     ]
 
     operations = [
