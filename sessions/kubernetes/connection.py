@@ -58,17 +58,16 @@ class Connection:
         content_type: str = JSON,
     ) -> dict[str, Any]:
         """The answer's content. Raises the failures of `sessions.kubernetes.failures`."""
-        sent = self._request(
-            method, path, query, body, content_type, Timeout(CONNECT_SECONDS, READ_SECONDS)
-        )
+        sent = self._request(method, path, query, body, content_type, _patience(READ_SECONDS))
         return _content(sent)
 
     def stream(
         self, path: str, *, query: Mapping[str, str | int], silence_seconds: float
     ) -> Iterator[dict[str, Any]]:
         """One JSON value of the answer after the other, as its lines come."""
-        patience = Timeout(CONNECT_SECONDS, silence_seconds)
-        answer = self._request("GET", path, query, None, JSON, patience, preload_content=False)
+        answer = self._request(
+            "GET", path, query, None, JSON, _patience(silence_seconds), preload_content=False
+        )
         with closing(answer):
             if answer.status != 200:
                 _content(answer)
@@ -126,6 +125,10 @@ def _connection(kubeconfig: str, changed: int) -> Connection:
     except config.ConfigException as error:
         raise NotConfigured(f"The cluster's configuration cannot be used: {error}") from error
     return Connection(configuration)
+
+
+def _patience(read_seconds: float) -> Timeout:
+    return Timeout(connect=CONNECT_SECONDS, read=read_seconds)
 
 
 def _content(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:

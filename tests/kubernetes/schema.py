@@ -11,6 +11,7 @@ from pydantic import BaseModel
 MODELS: dict[str, type[BaseModel]] = {
     "ClusterRole": client.V1ClusterRole,
     "ClusterRoleBinding": client.V1ClusterRoleBinding,
+    "CronJob": client.V1CronJob,
     "Namespace": client.V1Namespace,
     "NetworkPolicy": client.V1NetworkPolicy,
     "PersistentVolumeClaim": client.V1PersistentVolumeClaim,

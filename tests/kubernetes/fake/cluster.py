@@ -165,11 +165,10 @@ class FakeCluster:
     def wait_for(self, seen: Callable[[], Any], seconds: float = 5) -> Any:
         """What `seen` gives, once it is true. Fails after so many seconds."""
         ends = time.monotonic() + seconds
-        with self.store.lock:
-            while not (found := seen()):
-                left = ends - time.monotonic()
-                assert left > 0, f"not within {seconds} s; {self.timeline.failures}"
-                self.store.lock.wait(min(left, 0.1))
+        while not (found := seen()):
+            assert time.monotonic() < ends, f"not within {seconds} s; {self.timeline.failures}"
+            with self.store.lock:
+                self.store.lock.wait(0.05)
         return found
 
     def check(self, token: str, call: rbac.Call) -> None:
