@@ -38,6 +38,8 @@ def words(session: Session, state: Session.State) -> str:
 
 
 def _reason(session: Session) -> str:
+    if session.is_told_by_another:
+        return "is told of by its own events, as another session"
     if session.stop_note and session.end_reason == "admin":
         return f"stopped by the portal: {session.stop_note}"
     if session.end_source != Session.EndSource.STOP or not session.end_reason:

@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 from lsp_portal.lib.admin import pretty_document
 from sessions.models import HubEvent, Session
 
-STEPS = {"session.requested": 1, "session.ready": 2}
-END = 3
+STEPS = {"session.requested": 1, "session.ready": 2, "session.found": 4}
+END, FOUND = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ def judged(session: Session, events: Sequence[HubEvent]) -> list[Judged]:
     and the earliest end at or after ready; of one moment the lowest event id.
     """
     ordered = sorted(events, key=lambda event: (event.time, event.event_id))
-    deciding = {step: _deciding(session, ordered, step) for step in (1, 2, END)}
+    deciding = {step: _deciding(session, ordered, step) for step in (1, 2, END, FOUND)}
+    if deciding[2] is not None:
+        deciding[FOUND] = None
     return [_judged(session, event, deciding[_step(event)]) for event in ordered]
 
 
@@ -60,6 +62,8 @@ def _judged(session: Session, event: HubEvent, deciding: HubEvent | None) -> Jud
         return Judged(event, counts=False, why=_why_not(session, event, step))
     if step == END:
         return _judged_end(session, event)
+    if step == FOUND:
+        return Judged(event, counts=True, why="No event says when it was ready; two lists do.")
     given = "requested, and what was asked for" if step == 1 else "ready"
     return Judged(event, counts=True, why=f"It is the earliest and gives the time {given}.")
 
@@ -67,6 +71,8 @@ def _judged(session: Session, event: HubEvent, deciding: HubEvent | None) -> Jud
 def _why_not(session: Session, event: HubEvent, step: int) -> str:
     if step == END and _is_early(session, event):
         return "It lies before the server was ready."
+    if step == FOUND:
+        return "The hub's own events say when it was ready."
     same = {1: "request", 2: "ready", END: "end"}[step]
     return f"An earlier {same} was reported (of one moment, the lowest event id counts)."
 

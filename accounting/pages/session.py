@@ -180,13 +180,15 @@ ENDS: dict[str, str] = {
 }
 
 
+READY = "The earliest event that says so; it is charged from here."
+READY_BY_LISTS = "The hub's lists: two in a row have the server. It is charged from here."
+
+
 def _times(session: Session) -> list[Time]:
     times = [
         Time("Granted", session.granted_at, "The portal's own decision on the launch."),
         Time("Requested", session.requested_at, "The earliest event that says so."),
-        Time(
-            "Ready", session.ready_at, "The earliest event that says so; it is charged from here."
-        ),
+        Time("Ready", session.ready_at, READY_BY_LISTS if session.adopted_until else READY),
         Time("Portal asked to stop it", session.stop_requested_at, session.stop_note),
         Time("Stopped, by the hub's own word", session.stopped_at, "An event of the hub."),
         Time("Next server in its place", session.superseded_at, "Begin of that server."),

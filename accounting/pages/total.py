@@ -68,7 +68,7 @@ class Asked:
         if moved := moved - set(found.filter(pk__in=moved).values_list("pk", flat=True)):
             chosen = Q(pk__in=moved) | Q(pk__in=found.values("pk"))
             found = Session.objects.filter(chosen)
-        found = found.of_kind(**self.names)
+        found = found.told_once().of_kind(**self.names)
         if self.state == "running":
             return found.filter(ended_at=None, ready_at__isnull=False)
         return found.filter(ended_at__isnull=False) if self.state else found

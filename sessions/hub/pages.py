@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 class HubUnavailable(Exception):  # noqa: N818 - what happened, in the words of the page
@@ -24,6 +27,7 @@ class Server:
     ready: bool
     pending: str | None
     started_at: datetime | None = None  # by the hub's clock; None where it does not say
+    options: Mapping[str, str] = field(default_factory=dict, compare=False)  # what was chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,19 @@ def _servers(person: dict[str, Any]) -> Iterator[Server]:
             ready=bool(server["ready"]),
             pending=server.get("pending"),
             started_at=_moment(server.get("started")),
+            options=_options(server.get("user_options")),
         )
+
+
+def _options(chosen: Any) -> dict[str, str]:
+    """Group, image and size among the options of a start, which any program may have sent."""
+    known = chosen if isinstance(chosen, dict) else {}
+    found = {name: known.get(name) for name in ("group", "image", "size")}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, str) and SLUG.fullmatch(value)
+    }
 
 
 def _text(value: Any) -> str:

@@ -68,7 +68,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def unattributed(self) -> Self:
         """Billable sessions that no group pays for."""
-        return self.filter(group=None, ready_at__isnull=False)
+        return self.filter(group=None, ready_at__isnull=False).told_once()
+
+    def told_once(self) -> Self:
+        """Without those made from lists whose own events came since, as other sessions."""
+        return self.exclude(adopted_until__isnull=False, ended_at=F("ready_at"))
 
     def of_kind(
         self,
@@ -201,6 +205,12 @@ class Session(models.Model):
     ready_at = models.DateTimeField(null=True)
     stopped_at = models.DateTimeField(null=True, help_text="By the hub's own word.")
     superseded_at = models.DateTimeField(null=True)
+    adopted_from = models.DateTimeField(
+        null=True, help_text="Start by the hub's lists, of which alone the session follows."
+    )
+    adopted_until = models.DateTimeField(
+        null=True, help_text="The list because of which it was made a session."
+    )
     absent_at = models.DateTimeField(null=True, help_text="First snapshot without it.")
     begins_at = models.GeneratedField(
         expression=Least(F("requested_at"), F("ready_at")),
@@ -273,6 +283,11 @@ class Session(models.Model):
                 name="session_pending",
             ),
             models.Index(fields=["user"], condition=Q(ended_at=None), name="session_open_of_user"),
+            models.Index(
+                fields=["hub", "seat"],
+                condition=Q(adopted_until__isnull=False),
+                name="session_adopted",
+            ),
         )
 
     def __str__(self) -> str:
@@ -298,6 +313,11 @@ class Session(models.Model):
             return None
         parts = [quote(part, safe="@~") for part in (self.user_name, self.server) if part]
         return "/".join([self.hub.public_url.rstrip("/"), "user", *parts, ""])
+
+    @property
+    def is_told_by_another(self) -> bool:
+        """Whether it was made from lists, and its own events came since as another session."""
+        return self.adopted_until is not None and self.ended_at == self.ready_at
 
     def state(self, *, at: datetime) -> State:
         """What the session is at that moment, an expired lease included."""

@@ -59,6 +59,7 @@ class Repair(models.Model):
     class Kind(models.TextChoices):
         ENDED = "ended", "end that was never reported"
         UNRECORDED = "unrecorded", "server without a session"
+        ADOPTED = "adopted", "session made from lists"
 
     class Confidence(models.TextChoices):
         HIGH = "high", "high"

@@ -6,10 +6,11 @@ Times of servers and of sessions are by the hub's clock, durations in the fields
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import cast
 from uuid import UUID
 
 from lsp_portal.lib.crowds import is_crowd
@@ -21,6 +22,7 @@ Doubt = HubReading.Doubt
 REPEATS = 3  # so many doubtful answers in a row are believed
 KNOWN_BY_SIGHT = 3  # servers from which on a hub is recognised by them
 ANOTHER = timedelta(minutes=1)  # a server that started so long after a ready is another one
+LONGEST = timedelta(days=30)  # a start before that is not taken on trust
 EVENTS_TAKE = timedelta(minutes=5)  # until then a server's events may be on their way
 SEEN_LATELY = timedelta(minutes=15)
 SEEN_TODAY = timedelta(hours=6)
@@ -32,6 +34,22 @@ class Open:
 
     seat: UUID
     ready_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A list of servers: the places that were taken, and since when where the hub said."""
+
+    time: datetime
+    places: Mapping[UUID, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """From when a server is a session; `is_start`: from its start by the hub."""
+
+    at: datetime
+    is_start: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,34 @@ def believed(doubts: Sequence[str], *, confirmed: bool) -> int:
     row = sum(1 for _ in takewhile(lambda doubt: doubt in alike, reversed(doubts)))
     is_enough = confirmed or (last != Doubt.OTHER_HUB and row >= REPEATS)
     return row if is_enough else 0
+
+
+def is_listed_in(server: Server, lists: Sequence[Sighting]) -> bool:
+    """Whether all of these lists, and at least one, have the same server."""
+    return bool(lists) and all(_is_same(server, each) for each in lists)
+
+
+def begin(server: Server, before: Sequence[Sighting], *, seen_at: datetime) -> Begin:
+    """From when the server surely ran; `before`: the lists before, the newest first.
+
+    Its start by the hub counts, unless a list after it lacks the server or it is too long ago:
+    then the first of the lists that have it in a row.
+    """
+    started = cast("datetime", server.started_at).replace(microsecond=0)
+    row = list(takewhile(lambda each: _is_same(server, each), before))
+    first = row[-1].time if row else seen_at
+    lacking = before[len(row)].time if len(row) < len(before) else None
+    is_denied = lacking is not None and lacking > started + ANOTHER
+    if is_denied or first - started > LONGEST:
+        return Begin(first, is_start=False)
+    return Begin(started, is_start=True)
+
+
+def _is_same(server: Server, listed: Sighting) -> bool:
+    started = listed.places.get(seat(server.user, server.server))
+    if started is None or server.started_at is None:
+        return False
+    return abs(started - server.started_at) < timedelta(seconds=1)
 
 
 def confidence(end: datetime, seen_at: datetime) -> Repair.Confidence:

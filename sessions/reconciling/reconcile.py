@@ -21,6 +21,7 @@ from sessions.hub.parse import Batch, canonical
 from sessions.hub.seats import seat
 from sessions.models import Alert, Hub, HubReading, Session
 from sessions.reconciling import repairs
+from sessions.reconciling.adopting import adopt
 from sessions.reconciling.decisions import Finding, Margins, Open, believed, find
 
 SUBJECT = "list of servers"
@@ -48,7 +49,9 @@ def reconcile(hub: Hub, *, at: datetime, confirmed: bool = False) -> bool:
         finding = find(listing, _open(hub, at=at), asked_at=at, margins=margins)
         is_taken = _keep(hub, finding, listing.servers, at=at, confirmed=confirmed)
         if is_taken:
-            repairs.note(hub, finding.unrecorded, at=at)
+            count = len(listing.servers)
+            left, too_many = adopt(hub, finding, listed=count, at=at, confirmed=confirmed)
+            repairs.note(hub, left, too_many=too_many, at=at)
     return is_taken
 
 

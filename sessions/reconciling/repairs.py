@@ -17,16 +17,23 @@ from sessions.reconciling.decisions import confidence
 
 MOST = 500  # ends that are written in one run; the next one goes on
 SUBJECT = "servers without a session"
+TOO_MANY = (
+    "So many at once are not made into sessions. If the list is right, run "
+    "manage.py reconcile_hubs --even-many."
+)
 FOUND_BY = (Session.EndSource.REST, Session.EndSource.SNAPSHOT)
 
 
-def note(hub: Hub, unrecorded: Sequence[Server], *, at: datetime) -> None:
-    """Write down what is new: ends that were only found, and servers that no session is of."""
+def note(hub: Hub, unrecorded: Sequence[Server], *, too_many: bool, at: datetime) -> None:
+    """Write down what is new: ends that were only found, and servers that no session is of.
+
+    `too_many`: so many at once that no sessions are made of them.
+    """
     ends = [_end(session, at=at) for session in _unwritten(hub)]
     found = [_server(hub, server, at=at) for server in unrecorded]
     Repair.objects.bulk_create([*ends, *found], ignore_conflicts=True)
     if unrecorded:
-        raise_alert(hub, Alert.Kind.UNRECORDED, SUBJECT, _alert(unrecorded), at=at)
+        raise_alert(hub, Alert.Kind.UNRECORDED, SUBJECT, _alert(unrecorded, too_many), at=at)
     else:
         open_alerts = Alert.objects.filter(hub=hub, kind=Alert.Kind.UNRECORDED, resolved_at=None)
         open_alerts.update(resolved_at=at)
@@ -77,16 +84,17 @@ def _server(hub: Hub, server: Server, *, at: datetime) -> Repair:
         seat=seat(server.user, server.server),
         moment=cast("datetime", server.started_at),
         said="The hub has a server that is ready, of which no event arrived.",
-        changed="Nothing: who pays for it and its size are not known. Its events, when they come, "
-        "make the session.",
+        changed="Nothing yet. If the next list has it too, it becomes a session, unless so many "
+        "come at once that the list is rather wrong.",
         confidence=Repair.Confidence.HIGH,
         found_at=at,
     )
 
 
-def _alert(unrecorded: Sequence[Server]) -> str:
+def _alert(unrecorded: Sequence[Server], too_many: bool) -> str:
     some = ", ".join(f"{s.user}/{s.server}".rstrip("/") for s in unrecorded[:5])
     return (
         f"The hub has {len(unrecorded)} servers of which no event arrived ({some}). They are "
-        "charged to nobody. Is the portal's plugin loaded there, and does it deliver?"
+        "charged to nobody. Is the portal's plugin loaded there, and does it deliver? "
+        + (TOO_MANY if too_many else "What the next list has as well becomes a session.")
     )

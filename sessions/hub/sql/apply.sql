@@ -8,7 +8,7 @@ BEGIN
         group_name, image, size, actor, checked, cpu_millicores, memory_mib, gpus,
         requested_at, ready_at, stopped_at, superseded_at, ended_at, end_source,
         end_reason, exit_code, message, ended_before_ready, pod, node, pod_uid, recorded_at, sub_name,
-        affiliation)
+        affiliation, adopted_from, adopted_until)
     SELECT p_hub, d.key, d.user_name, d.server, d.seat, d.user_id, d.group_id, d.attributed_by,
         coalesce(d.request ->> 'group', ''), coalesce(d.request ->> 'image', ''),
         coalesce(d.request ->> 'size', ''), coalesce(d.request ->> 'actor', ''),
@@ -20,7 +20,8 @@ BEGIN
         d.stopped_before_ready OR coalesce(d.superseded_at < d.ready_at, false),
         coalesce(d.ready ->> 'pod', ''), coalesce(d.ready ->> 'node', ''),
         coalesce(d.ready ->> 'pod_uid', ''), p_at, coalesce(d.request ->> 'sub_name', ''),
-        hub_sessions_affiliation(d.user_id)
+        hub_sessions_affiliation(d.user_id),
+        (d.ready ->> 'since')::timestamptz, (d.ready ->> 'seen')::timestamptz
     FROM hub_sessions_derived(p_hub, p_keys) d,
         hub_sessions_end(d.ready_at, d.stopped_at, d.superseded_at, NULL) e
     ORDER BY d.key
@@ -62,6 +63,7 @@ BEGIN
         end_reason = excluded.end_reason, exit_code = excluded.exit_code,
         message = CASE WHEN excluded.stopped_at IS NULL THEN s.message ELSE excluded.message END,
         ended_before_ready = excluded.ended_before_ready,
+        adopted_from = excluded.adopted_from, adopted_until = excluded.adopted_until,
         pod = excluded.pod, node = excluded.node, pod_uid = excluded.pod_uid;
 END $$;
 

@@ -1,6 +1,7 @@
 -- What the stored events say of each session: one row for every key that has any.
 -- Ties between events of one moment go to the lowest id. The order in `told` serves every column:
--- requests, then readies, then ends, each by time and id.
+-- requests, then readies, then ends, each by time and id; last what the portal found in lists of
+-- the hub, which says when the server was ready where no event does.
 CREATE OR REPLACE FUNCTION hub_sessions_evidence(p_hub bigint, p_keys uuid[])
 RETURNS TABLE (
     key uuid, decided_by text, user_name text, server text,
@@ -18,16 +19,19 @@ RETURNS TABLE (
                 OR min(t.ready_at) IS NULL AND bool_or(t.type = 'session.stopped'),
             (array_agg(t.data) FILTER (WHERE t.step = 1))[1],
             (array_agg(t.data -> 'resources') FILTER (WHERE t.step = 1 AND t.data ? 'resources'))[1],
-            (array_agg(t.data) FILTER (WHERE t.step = 2))[1],
+            coalesce((array_agg(t.data) FILTER (WHERE t.step = 2))[1],
+                (array_agg(t.data) FILTER (WHERE t.step = 4))[1]),
             coalesce((array_agg(t.data) FILTER (WHERE t.step = 3 AND NOT t.early))[1],
                 (array_agg(t.data) FILTER (WHERE t.step = 3))[1])
         FROM (
             SELECT r.*, r.step = 3 AND coalesce(r.time < r.ready_at, false) AS early
             FROM (
-                SELECT o.*, min(o.time) FILTER (WHERE o.step = 2) OVER () AS ready_at
+                SELECT o.*, coalesce(min(o.time) FILTER (WHERE o.step = 2) OVER (),
+                    min(o.time) FILTER (WHERE o.step = 4) OVER ()) AS ready_at
                 FROM (
                     SELECT h.event_id, h.user_name, h.server, h.time, h.type, h.data, CASE h.type
-                        WHEN 'session.requested' THEN 1 WHEN 'session.ready' THEN 2 ELSE 3 END AS step
+                        WHEN 'session.requested' THEN 1 WHEN 'session.ready' THEN 2
+                        WHEN 'session.found' THEN 4 ELSE 3 END AS step
                     FROM hub_sessions_hubevent h WHERE h.hub_id = p_hub AND h.session = k.key
                 ) o
             ) r

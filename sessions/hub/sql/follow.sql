@@ -22,8 +22,9 @@ CREATE OR REPLACE FUNCTION hub_sessions_follow_seats(
 ) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE
     neighbours uuid[];
+    adopted uuid[] := hub_sessions_adopted_beside(p_hub, p_touched, p_before);
 BEGIN
-    IF NOT EXISTS (
+    IF adopted = '{}' AND NOT EXISTS (
         SELECT FROM hub_sessions_these(p_hub, p_touched) s LEFT JOIN unnest(p_before) b USING (key)
         WHERE (b.seat, b.begins_at) IS DISTINCT FROM (s.seat, s.begins_at))
     THEN
@@ -41,11 +42,21 @@ BEGIN
             WHERE s.hub_id = p_hub AND s.seat = place.seat AND s.begins_at = (
                 SELECT max(o.begins_at) FROM hub_sessions_session o
                 WHERE o.hub_id = p_hub AND o.seat = place.seat AND o.begins_at < place.begins_at)
+            UNION ALL
+            SELECT s.key, s.stopped_at, s.superseded_at FROM hub_sessions_session s
+            WHERE s.hub_id = p_hub AND s.seat = place.seat AND s.begins_at = (
+                SELECT max(o.begins_at) FROM hub_sessions_session o
+                WHERE o.hub_id = p_hub AND o.seat = place.seat AND o.begins_at < place.begins_at
+                    AND o.adopted_until IS NULL)
+                AND EXISTS (
+                    SELECT FROM hub_sessions_session o
+                    WHERE o.hub_id = p_hub AND o.seat = place.seat AND o.adopted_until IS NOT NULL)
             OFFSET 0
         ) n
         WHERE n.key <> ALL (p_touched) AND (
             coalesce(n.stopped_at, 'infinity') > place.begins_at OR n.superseded_at IS NOT NULL)
     );
+    neighbours := ARRAY(SELECT unnest(neighbours) UNION SELECT unnest(adopted));
     IF neighbours <> '{}' THEN
         PERFORM hub_sessions_apply(p_hub, neighbours, p_at);
     END IF;
@@ -76,4 +87,26 @@ BEGIN
     IF closed <> '{}' THEN
         PERFORM hub_sessions_note_days(closed);
     END IF;
+END $$;
+
+-- Sessions made from lists in the places of the touched ones: what is told of those decides whether
+-- these count.
+CREATE OR REPLACE FUNCTION hub_sessions_adopted_beside(
+    p_hub bigint, p_touched uuid[], p_before hub_sessions_session[]
+) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT DISTINCT a.key
+        FROM (
+            SELECT s.seat FROM hub_sessions_these(p_hub, p_touched) s
+            UNION
+            SELECT b.seat FROM unnest(p_before) b
+        ) place
+        CROSS JOIN LATERAL (
+            SELECT f.key FROM hub_sessions_session f
+            WHERE f.hub_id = p_hub AND f.seat = place.seat AND f.adopted_until IS NOT NULL
+            OFFSET 0
+        ) a
+        WHERE a.key <> ALL (p_touched)
+    );
 END $$;

@@ -22,6 +22,7 @@ class ListingHub:
     """What the hub has, by person; `body` and `status` replace its answer, `date` its clock."""
 
     servers: dict[str, datetime] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     body: bytes | None = None
     status: int = 200
     date: datetime | None = None
@@ -41,6 +42,7 @@ class ListingHub:
     def _person(self, name: str) -> dict[str, Any]:
         started = self.servers[name].isoformat()
         server = {"name": "", "ready": True, "pending": None, "started": started}
+        server |= {"user_options": self.options}
         return {"name": name, "servers": {"": server}}
 
 
