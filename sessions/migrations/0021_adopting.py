@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0012_reattributions'),
-        ('hub_sessions', '0019_reattributions'),
+        ('hub_sessions', '0020_reattributions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
