@@ -9,8 +9,8 @@ from sessions.hub.functions import CREATE
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0012_reattributions'),
-        ('hub_sessions', '0020_reattributions'),
+        ('accounts', '0013_reattributions'),
+        ('hub_sessions', '0021_reattributions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
