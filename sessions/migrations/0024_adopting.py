@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0013_reattributions'),
-        ('hub_sessions', '0021_reattributions'),
+        ('hub_sessions', '0023_storage_sources'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
