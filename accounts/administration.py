@@ -48,7 +48,8 @@ def deactivate(people: QuerySet[User], *, by: User) -> list[User]:
 @transaction.atomic
 def reactivate(people: QuerySet[User], *, by: User) -> list[User]:
     """Switch people on again; only superusers switch on staff. Returns those that were off."""
-    found = _locked(_in_reach(people.filter(is_active=False), by))
+    off = people.filter(is_active=False, pseudonymised_at=None)
+    found = _locked(_in_reach(off, by))
     return change_rows(found, partial(_set, "is_active", True), "is_active")
 
 

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 
 from lsp_portal.lib.admin import EvidenceAdmin, PortalAdmin
 from lsp_portal.models import Service
+from lsp_portal.privacy import admin as _people  # noqa: F401 - adds to the page of a person
 
 
 @admin.register(Service)

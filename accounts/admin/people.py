@@ -104,7 +104,7 @@ class PersonAdmin(ShowsAffiliations, MergesAccounts, KeptAdmin[User], UserAdmin[
         AffiliationInline,
         IdentityInline,
     )
-    actions = ("approve", "deactivate", "reactivate", "merge", "ask_to_confirm")
+    actions: tuple[str, ...] = ("approve", "deactivate", "reactivate", "merge", "ask_to_confirm")
     fieldsets = (
         (None, {"fields": ("username", ("first_name", "last_name"), "email", "links")}),
         ("Access", {"fields": ("registered_at", "is_active", "default_group")}),

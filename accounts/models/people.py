@@ -113,6 +113,16 @@ class User(AbstractUser):
         help_text="Since when the person is asked to sign in by institution. Empty: not asked.",
     )
 
+    pseudonymised_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the name was taken from the account, for good.",
+    )
+    data_sent_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When all data were last sent."
+    )
+
     objects: ClassVar[PeopleManager] = PeopleManager()
 
     class Meta:
@@ -130,6 +140,11 @@ class User(AbstractUser):
             models.CheckConstraint(
                 condition=Q(merged_into=None) | Q(is_active=False),
                 name="a_merged_account_is_off",
+            ),
+            models.CheckConstraint(
+                condition=Q(pseudonymised_at=None) | Q(is_active=False),
+                name="a_pseudonymised_account_is_off",
+                violation_error_message="The name was taken from this account for good.",
             ),
             models.CheckConstraint(
                 condition=~Q(merged_into=F("id")), name="no_account_is_merged_into_itself"

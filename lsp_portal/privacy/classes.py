@@ -68,6 +68,7 @@ CLASSES = (
             "quotas.QuotaRequest",
             "quotas.Grant",
             "hub_sessions.LadderStep",
+            "hub_sessions.Reattribution",
         ),
     ),
     DataClass(
@@ -93,7 +94,7 @@ CLASSES = (
     ),
     DataClass(
         "What was published",
-        "statements, and the lines that were exported, with the user names of then",
+        "statements, and the lines and messages that were exported, with the user names of then",
         "nothing that others hold a copy of is changed",
         "nothing",
         (
@@ -103,6 +104,7 @@ CLASSES = (
             "accounting.ExportMark",
             "accounting.ApelRun",
             "accounting.ApelMark",
+            "accounting.WebhookMessage",
         ),
     ),
     DataClass(
@@ -232,6 +234,7 @@ CLASSES = (
         (
             "accounts.Group",
             "accounting.ApelGroup",
+            "accounting.Webhook",
             "accounts.ClaimRule",
             "accounts.Policy",
             "auth.Group",

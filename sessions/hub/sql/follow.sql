@@ -13,7 +13,8 @@ BEGIN
         keys := p_touched || hub_sessions_follow_seats(p_hub, p_at, p_touched, before);
     END IF;
     keys := keys || hub_sessions_follow_snapshots(p_hub, keys, before, p_snapshots, p_newcomer);
-    PERFORM hub_sessions_charge(p_hub, keys);
+    -- A session can be touched, a neighbour and found gone by one batch; it has one charge.
+    PERFORM hub_sessions_charge(p_hub, ARRAY(SELECT DISTINCT unnest(keys)));
 END $$;
 
 -- Sessions before which a touched one now begins, or no longer does, end otherwise than before.

@@ -262,3 +262,19 @@ def test_days_are_stale_when_only_the_image_of_what_was_charged_changes(sender: 
     sender.take_in([sender.requested(0, image="base")])  # told late, and the first
     assert (session().image, Charge.objects.values().get()) == ("base", charge)
     assert [stale.day for stale in StaleDay.objects.all()] == [date(2026, 5, 1)]
+
+
+def test_a_batch_with_a_session_and_the_snapshots_that_lack_it_charges_it_once(
+    sender: Sender,
+) -> None:
+    sender.take_in(
+        [
+            sender.requested(0, 1),
+            sender.ready(20, 1),
+            sender.snapshot(100, name="a", sessions=[2]),
+            sender.snapshot(200, name="b", sessions=[2]),
+        ]
+    )
+    session = Session.objects.get()
+    assert session.end_source == "snapshot"
+    assert session.charges.get().ended_at == session.ended_at == START + timedelta(seconds=100)
