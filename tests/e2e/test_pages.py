@@ -44,6 +44,7 @@ PAGES: dict[str, list[str]] = {
         "/account/identities/",
         "/account/tokens/",
         "/account/git/",
+        "/account/data/",
         "/account/policy/",
         "/account/notices/",
         "/account/notices/settings/",
