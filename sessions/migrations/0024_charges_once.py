@@ -6,6 +6,6 @@ from sessions.hub.functions import CREATE
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hub_sessions", "0021_reattributions")]
+    dependencies = [("hub_sessions", "0023_storage_sources")]
 
     operations = [migrations.RunSQL(CREATE, migrations.RunSQL.noop)]
