@@ -6,6 +6,6 @@ from sessions.hub.functions import CREATE
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hub_sessions", "0023_storage_sources")]
+    dependencies = [("hub_sessions", "0024_adopting")]
 
     operations = [migrations.RunSQL(CREATE, migrations.RunSQL.noop)]
