@@ -11,6 +11,7 @@ from decimal import Decimal
 from statistics import median
 
 import time_machine
+from django.db import connection
 from django.test import Client
 
 from accounting import rollups
@@ -43,6 +44,27 @@ STAFF = (
     "/api/v1/groups",
 )
 
+REPORTS = (
+    "/reports/?",
+    "/reports/?by=user",
+    "/reports/?by=hub",
+    "/reports/?by=image",
+    "/reports/?by=image&then=size",
+    "/reports/?by=group&then=image",
+    "/reports/?by=group&image=image-5",
+    "/reports/?by=user&then=image&group=group-1",
+    "/reports/?by=image&user=person-77",
+    "/reports/members/?",
+    "/api/v1/reports?by=group&then=size",
+    "/sessions/?image=image-5",
+)
+WINDOWS = ("", "&first=2024-01-01&last=2026-12-31", "&first=2026-03-07&last=2026-09-20")
+RAW = """
+SELECT group_id, image, sum(k.millicore_seconds) FROM accounting_kindday k
+JOIN accounting_kind i ON i.id = k.kind_id
+WHERE day >= '2026-01-01' AND day < '2027-01-01' GROUP BY group_id, image
+"""
+
 
 def run() -> list[Line]:
     """The slowest page of a PI, and the slowest of an administrator."""
@@ -50,6 +72,7 @@ def run() -> list[Line]:
     _lead_and_allocate()
     rollups.rebuild()
     vacuum("accounting_userday", "accounting_groupday", "accounts_membership")
+    vacuum("accounting_kindday", "accounting_kindmonth", "accounting_kind")
     pi = User.objects.get(username="person-1")
     dora = User.objects.create(
         username="dora",
@@ -57,7 +80,30 @@ def run() -> list[Line]:
         is_superuser=True,
         registered_at=datetime(2024, 1, 1, tzinfo=UTC),
     )
-    return [_slowest("a PI", pi, LEADER), _slowest("an administrator", dora, STAFF)]
+    reports = tuple(path + window for path in REPORTS for window in WINDOWS)
+    return [
+        _slowest("a PI", pi, LEADER),
+        _slowest("an administrator", dora, STAFF),
+        _slowest("a PI's reports", pi, tuple(path for path in reports if "person" not in path)),
+        _slowest("an administrator's reports", dora, reports),
+        _over_raw(dora),
+    ]
+
+
+def _over_raw(dora: User) -> Line:
+    """A report by two dimensions over a year, and the days that it is about as bare SQL."""
+    raw = median(_asked(RAW) for _ in range(ROUNDS))
+    ours = _median(dora, "/reports/?by=group&then=image") / 1000
+    note = f"{1000 * ours:.0f} over {1000 * raw:.0f} ms, {COUNT:,} sessions"
+    return Line("a report over its days by bare SQL", ours / raw, 1.5, 1.0, less=True, note=note)
+
+
+def _asked(statement: str) -> float:
+    begin = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        cursor.fetchall()
+    return time.perf_counter() - begin
 
 
 def _lead_and_allocate() -> None:
