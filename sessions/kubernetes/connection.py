@@ -29,6 +29,7 @@ from sessions.kubernetes.failures import Unavailable, failure
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 20.0
+LONGEST_TEXT = 500
 JSON = "application/json"
 NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
 # What was not sent can be sent again, whatever it is; of what was sent only a GET.
@@ -132,10 +133,17 @@ def _patience(read_seconds: float) -> Timeout:
 
 
 def _content(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:
-    content = _parsed(answer.data) if answer.data else {}
     if answer.status >= 300:
-        raise failure(answer.status, content, answer.headers)
-    return content
+        raise failure(answer.status, _status(answer.data), answer.headers)
+    return _parsed(answer.data) if answer.data else {}
+
+
+def _status(text: bytes) -> dict[str, Any]:
+    """What a refusal says; the server's own limits and proxies before it say it in plain text."""
+    try:
+        return _parsed(text)
+    except Unavailable:
+        return {"message": text[:LONGEST_TEXT].decode(errors="replace").strip()}
 
 
 def _parsed(text: bytes) -> dict[str, Any]:

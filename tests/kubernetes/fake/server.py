@@ -137,9 +137,8 @@ class Handler(BaseHTTPRequestHandler):
     def _went_wrong(self, fault: Fault) -> bool:
         """Whether the fault is all that the client gets."""
         if fault.kind == "too_many":
-            headers = {"Retry-After": str(int(fault.seconds))}
-            message = "too many requests, please try again later"
-            raise ApiError(429, "TooManyRequests", message, headers=headers)
+            self._too_many(int(fault.seconds))
+            return True
         if fault.kind == "error":
             raise ApiError(500, "InternalError", "Internal error occurred: etcdserver: no leader")
         if fault.kind == "dropped":
@@ -211,6 +210,16 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _too_many(self, seconds: int) -> None:
+        """In plain text, as the server's own limits say it."""
+        text = b"Too many requests, please try again later.\n"
+        self.send_response(429)
+        self.send_header("Retry-After", str(seconds))
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
 
     def _hang_up(self) -> None:
         self.close_connection = True
