@@ -77,7 +77,7 @@ def test_too_many_requests_say_when_to_come_back(
     fake: FakeCluster, client: Client, secret: Manifest
 ) -> None:
     fake.fault("too_many", verb="*", times=2, seconds=7)
-    with pytest.raises(TooMany, match="^Too many requests") as failure:
+    with pytest.raises(TooMany, match=r"^Too many requests") as failure:
         client.create(secret)
     assert failure.value.retry_after == 7
     with pytest.raises(TooMany):
