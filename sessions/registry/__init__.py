@@ -1,0 +1,1 @@
+"""Container registries, and the catalogue of images that follows from their tags."""
