@@ -293,6 +293,11 @@ KUBERNETES_TMP_MIB = env.integer("KUBERNETES_TMP_MIB", 1024, minimum=1)
 KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=1)
 KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
 
+# Images of registries: who the portal is there, and whom it tells when one goes
+
+REGISTRY_CREDENTIALS = env.credentials("REGISTRY_CREDENTIALS")
+IMAGE_USED_DAYS = env.integer("IMAGE_USED_DAYS", 30)
+
 # Members by claims of identity providers: a sync that would remove more than this share stops
 
 SYNC_REMOVAL_SHARE = env.integer("SYNC_REMOVAL_PERCENT", 30) / 100
@@ -394,6 +399,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "sessions.tasks.expire_reattributions",
         "schedule": crontab(minute=41),
     },
+    "sync-images": {"task": "sessions.tasks.sync_images", "schedule": 60.0},
     "enforce-quotas": {
         "task": "sessions.tasks.enforce_quotas",
         "schedule": float(ENFORCEMENT_SECONDS),

@@ -1,7 +1,7 @@
 """What the trail of changes watches in this app."""
 
 from accounts.audit import watch
-from sessions.models import Hub, Image, Reattribution, Size
+from sessions.models import Hub, Image, ImageSource, Reattribution, Size
 
 
 def watch_catalogue() -> None:
@@ -12,9 +12,17 @@ def watch_catalogue() -> None:
         many=("images", "sizes"),
     )  # fmt: skip
     watch(
-        Image, "name", "title", "position", "reference", "description",
+        Image, "name", "title", "position", "reference", "description", "kind", "recommended",
+        "retires_at",
         about=lambda image: f"the image {image.name}",
         many=("allowed_groups",),
+    )  # fmt: skip
+    watch(
+        ImageSource, "name", "title", "repository", "credentials", "is_active", "refresh_minutes",
+        "aliases", "releases", "candidates", "weeklies", "dailies", "experimentals", "others",
+        "grace_days", "position", "owner",
+        about=lambda source: f"the source of images {source.name}",
+        many=("hubs", "allowed_groups"),
     )  # fmt: skip
     watch(
         Size, "name", "title", "position", "cpu_millicores", "memory_mib", "gpus",

@@ -82,6 +82,9 @@ class Entry:
 class ImageChoice(Entry):
     reference: str
     description: str
+    kind: str = ""
+    recommended: bool = False
+    retires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +185,18 @@ ENTRIES_JSON = """
             (SELECT json_agg(a.group_id) FROM hub_sessions_{kind}_allowed_groups a
                 WHERE a.{kind}_id = c.id) AS allowed_groups
         FROM hub_sessions_hub_{kind}s offered JOIN hub_sessions_{kind} c ON c.id = offered.{kind}_id
-        WHERE offered.hub_id = %(hub)s
+        WHERE offered.hub_id = %(hub)s {also}
     ) choice
 """
+STILL_OFFERED = "AND (c.retires_at IS NULL OR c.retires_at > %(at)s)"
 
 CHOICES = Prepared(
     "launch_choices",
     f"""
     WITH who (id) AS MATERIALIZED ({PERSON})
     SELECT ({PERSON_JSON})::text, ({GROUPS_JSON})::text,
-        ({ENTRIES_JSON.format(kind="image", default="%(image)s")})::text,
-        ({ENTRIES_JSON.format(kind="size", default="%(size)s")})::text
+        ({ENTRIES_JSON.format(kind="image", default="%(image)s", also=STILL_OFFERED)})::text,
+        ({ENTRIES_JSON.format(kind="size", default="%(size)s", also="")})::text
     FROM who
     """,
     hub="bigint",
@@ -262,7 +266,11 @@ def _group_storage(row: dict[str, Any]) -> Storage | None:
 
 
 def _image(row: dict[str, Any]) -> ImageChoice:
-    return ImageChoice(**_entry(row), reference=row["reference"], description=row["description"])
+    names = ("reference", "description", "kind", "recommended")
+    retires_at = row["retires_at"] and datetime.fromisoformat(row["retires_at"]).astimezone(UTC)
+    return ImageChoice(
+        **_entry(row), **{name: row[name] for name in names}, retires_at=retires_at or None
+    )
 
 
 def _size(row: dict[str, Any]) -> SizeChoice:

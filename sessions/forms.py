@@ -66,7 +66,7 @@ class StartForm(PortalForm):
         if not isinstance(field, forms.ChoiceField) or not isinstance(field.widget, ClosableSelect):
             raise TypeError(name)
         is_open = {entry["name"]: _is_open(entry) for entry in entries}
-        field.choices = [(entry["name"], _label(entry, label)) for entry in entries]
+        field.choices = _grouped(entries, label)
         field.widget.closed = frozenset(name for name in is_open if not is_open[name])
         defaults = [entry["name"] for entry in entries if entry["default"]]
         candidates = [preferred, *defaults, *is_open]
@@ -185,6 +185,15 @@ def _is_open(entry: Mapping[str, Any]) -> bool:
     return entry["allowed_groups"] is None or bool(entry["allowed_groups"])
 
 
+def _grouped(entries: list[dict[str, Any]], label: Label) -> list[Any]:
+    """The choices, under headings where they have several; what is recommended comes first."""
+    under: dict[str, list[tuple[str, str]]] = {}
+    for entry in sorted(entries, key=lambda entry: not entry.get("recommended")):
+        choice = (entry["name"], _label(entry, label))
+        under.setdefault(entry.get("heading", ""), []).append(choice)
+    return list(under.items()) if len(under) > 1 else [one for of in under.values() for one in of]
+
+
 def _label(entry: Mapping[str, Any], label: Label) -> str:
     groups = entry.get("allowed_groups")
     only = "" if groups is None else f" (only for {', '.join(groups) or 'other groups'})"
@@ -202,7 +211,8 @@ def _group_label(group: Mapping[str, Any]) -> str:
 
 
 def _image_label(image: Mapping[str, Any]) -> str:
-    return str(image["title"])
+    end = image["retires_at"]
+    return f"{image['title']} (until {display.long_day(end)})" if end else str(image["title"])
 
 
 def _size_label(size: Mapping[str, Any]) -> str:

@@ -11,7 +11,15 @@ from quotas.admission import hold
 from quotas.forecast import Pace
 from quotas.vocabulary import core_hours
 from sessions import preview, refusals
-from sessions.catalogue import Choices, Entry, GroupChoice, Person, SizeChoice, choices_at
+from sessions.catalogue import (
+    Choices,
+    Entry,
+    GroupChoice,
+    ImageChoice,
+    Person,
+    SizeChoice,
+    choices_at,
+)
 from sessions.holds import Standing, standing
 from sessions.launch import (
     check_entry,
@@ -25,6 +33,7 @@ from sessions.models import Hub, Session
 from sessions.pace import paces
 from sessions.preview import Prospect
 from sessions.refusals import LaunchRefused
+from sessions.registry.tags import TITLES, Kind
 
 
 def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
@@ -41,11 +50,7 @@ def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
         "user": user_name,
         "asks_sub_name": choices.person.is_shared,
         "groups": [_group(hub, choices, group, pace[group.id], at) for group in choices.groups],
-        "images": [
-            _entry(image, choices)
-            | {"description": image.description, "reference": image.reference or None}
-            for image in choices.images
-        ],
+        "images": [_image(image, choices) for image in choices.images],
         "sizes": [_size(size, choices) for size in choices.sizes],
         "idle_rule": hub.idle_rule,
         "last_choice": _last_choice(hub, choices.person),
@@ -136,6 +141,24 @@ def _cheapest(hub: Hub, choices: Choices, group: GroupChoice) -> SizeChoice:
         (size for size in choices.sizes if size.open_to(group)),
         key=lambda size: hold(size.resources.cpu_millicores, hub.lease_seconds),
     )
+
+
+def _image(image: ImageChoice, choices: Choices) -> dict[str, Any]:
+    return _entry(image, choices) | {
+        "description": image.description,
+        "reference": image.reference or None,
+        "kind": image.kind or None,
+        "heading": heading(image),
+        "recommended": image.recommended,
+        "retires_at": image.retires_at,
+    }
+
+
+def heading(image: ImageChoice) -> str:
+    """Under which heading the image stands in forms."""
+    if image.recommended:
+        return "Recommended"
+    return TITLES[Kind(image.kind)] if image.kind else "Images"
 
 
 def _size(size: SizeChoice, choices: Choices) -> dict[str, Any]:

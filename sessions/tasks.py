@@ -9,6 +9,7 @@ from sessions import enforcement, removals
 from sessions.models import Hub
 from sessions.reattributing import requests
 from sessions.reconciling.reconcile import reconcile
+from sessions.registry.syncing import sync_due
 
 
 @shared_task
@@ -34,3 +35,9 @@ def reconcile_hubs() -> int:
 def expire_reattributions() -> int:
     """Close requests to move sessions that nobody answered in time; how many there were."""
     return requests.expire(at=clock.now())
+
+
+@shared_task
+def sync_images() -> int:
+    """Let the catalogue follow the registries that are due; how many were read."""
+    return sync_due(at=clock.now())

@@ -58,6 +58,7 @@ from sessions.models import (
     HubSecret,
     HubUserName,
     Image,
+    ImageSource,
     LadderStep,
     QuarantinedEvent,
     QuotaLadder,
@@ -282,6 +283,9 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     Hub: _hub,
     HubUserName: lambda n: HubUserName.objects.create(
         hub=plain_hub(n), name=f"name-{n}", user=factories.user()
+    ),
+    ImageSource: lambda n: ImageSource.objects.create(
+        name=f"source-{n}", title=f"Source {n}", repository=f"images.example.org/lab-{n}"
     ),
     Image: lambda n: Image.objects.create(name=f"image-{n}", title=f"Image {n}"),
     Size: lambda n: Size.objects.create(

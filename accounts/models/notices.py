@@ -23,6 +23,7 @@ class Topic(models.TextChoices):
     MEMBERSHIP = "membership", "memberships that end"
     PERIOD = "period", "allocation periods that end"
     AFFILIATION = "affiliation", "affiliations to confirm"
+    IMAGE = "image", "images of own sessions that will not be offered any more"
     SESSION = "session", "own sessions that are going to be stopped"
     MAIL = "mail", "mails that could not be sent"
 

@@ -21,6 +21,7 @@ DEFAULTS = {
     Topic.MEMBERSHIP: Way.DIGEST,
     Topic.PERIOD: Way.DIGEST,
     Topic.AFFILIATION: Way.AT_ONCE,
+    Topic.IMAGE: Way.DIGEST,
     Topic.SESSION: Way.AT_ONCE,
     Topic.MAIL: Way.PAGES,
 }

@@ -108,6 +108,20 @@ def pairs(name: str, default: Sequence[str] = ()) -> dict[str, str]:
     return found
 
 
+def credentials(name: str) -> dict[str, tuple[str, str]]:
+    """User and password by name, one `name=user:password` a line, each name once."""
+    found: dict[str, tuple[str, str]] = {}
+    for line in filter(None, map(str.strip, text(name, "").splitlines())):
+        key, _, pair = line.partition("=")
+        user, colon, password = pair.partition(":")
+        if not key.strip() or not user or not colon or not password or key.strip() in found:
+            raise ImproperlyConfigured(
+                f"{name} must have one name=user:password on each line, each name once."
+            )
+        found[key.strip()] = (user, password)
+    return found
+
+
 def url(name: str, default: str | None = None, schemes: Sequence[str] = ("http", "https")) -> str:
     """An address with one of the schemes, without a slash at its end; or the default."""
     value = text(name, default)

@@ -19,6 +19,7 @@ from sessions.admin.ladders import LadderStepAdmin, QuotaLadderAdmin
 from sessions.admin.reattributions import ReattributionAdmin
 from sessions.admin.records import ChargeAdmin, SessionAdmin
 from sessions.admin.repairs import HubReadingAdmin, RepairAdmin
+from sessions.admin.sources import ImageSourceAdmin
 
 __all__ = [
     "AdjustmentAdmin",
@@ -31,6 +32,7 @@ __all__ = [
     "HubReadingAdmin",
     "HubUserNameAdmin",
     "ImageAdmin",
+    "ImageSourceAdmin",
     "LadderStepAdmin",
     "PersonWithSessionsAdmin",
     "QuarantinedEventAdmin",

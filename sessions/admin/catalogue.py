@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from lsp_portal.lib.admin import PortalAdmin
-from lsp_portal.lib.display import cores, mebibytes
+from lsp_portal.lib.display import byte_size, cores, mebibytes
 from sessions.models import Image, Size
 from sessions.models.hubs import CatalogueEntry
 
@@ -44,8 +44,39 @@ class CatalogueAdmin(PortalAdmin[Entry]):
 
 @admin.register(Image)
 class ImageAdmin(CatalogueAdmin[Image]):
-    list_display = ("title", "name", "reference", "groups", "offered_by", "position")
-    fields = ("name", "title", "reference", "description", "position", "allowed_groups")
+    """Those of a source follow its registry: only what people read is edited here."""
+
+    list_display = (
+        "title", "name", "kind", "reference", "groups", "offered_by", "position", "retires_at",
+    )  # fmt: skip
+    list_filter = ("source", "kind")
+    fields = (
+        "name", "title", "reference", "description", ("kind", "recommended"), "position",
+        "retires_at", "allowed_groups",
+    )  # fmt: skip
+    of_source = (
+        "source", "tag", "reference", "title", "kind", "recommended", "position", "size",
+        "built_at", "retires_at",
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Image | None = None) -> Any:
+        is_followed = obj is not None and obj.source_id is not None
+        return ("name", *self.of_source, "description") if is_followed else self.fields
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Image | None = None
+    ) -> tuple[str, ...]:
+        followed = self.of_source if obj is not None and obj.source_id is not None else ()
+        return (*super().get_readonly_fields(request, obj), *followed)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Image | None = None) -> bool:
+        """Not of a source, whose next reading would bring it again."""
+        is_followed = obj is not None and obj.source_id is not None
+        return super().has_delete_permission(request, obj) and not is_followed
+
+    @admin.display(ordering="size_bytes")
+    def size(self, image: Image) -> str:
+        return byte_size(image.size_bytes)
 
 
 class SizeForm(forms.ModelForm[Size]):

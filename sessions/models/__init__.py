@@ -6,6 +6,7 @@ from sessions.models.ladders import LadderStep, QuotaLadder
 from sessions.models.reattributions import Reattribution
 from sessions.models.records import Session
 from sessions.models.repairs import HubReading, Repair
+from sessions.models.sources import ImageSource
 from sessions.models.storage import StorageSample
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "HubSecret",
     "HubUserName",
     "Image",
+    "ImageSource",
     "LadderStep",
     "QuarantinedEvent",
     "QuotaLadder",

@@ -119,6 +119,7 @@ class Alert(models.Model):
         HUB_UNREAD = "hub_unread", "a hub whose list of servers cannot be read"
         HUB_DOUBTED = "hub_doubted", "a hub whose list of servers is not believed"
         UNRECORDED = "unrecorded", "servers without a session"
+        IMAGES = "images", "a registry whose images cannot be read"
         NOT_STOPPED = "not_stopped", "sessions beyond their quota that go on"
 
     hub = models.ForeignKey(Hub, on_delete=models.CASCADE, related_name="alerts")

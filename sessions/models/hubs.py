@@ -13,6 +13,7 @@ from accounts.models import Group, User
 from accounts.names import NAME_REGEX, validate_name
 from lsp_portal.lib import clock
 from sessions.models import placements
+from sessions.registry.tags import TITLES
 
 HUB_NAME_REGEX = r"^[a-z][a-z0-9-]{0,19}$"
 
@@ -48,17 +49,54 @@ class CatalogueEntry(models.Model):
         return self.title
 
 
+class ImageQuerySet(models.QuerySet["Image"]):
+    def offered(self, *, at: datetime) -> Self:
+        """Those that have not retired by then."""
+        return self.filter(Q(retires_at=None) | Q(retires_at__gt=at))
+
+
 class Image(CatalogueEntry):
-    """A container image that sessions may run."""
+    """A container image that sessions may run.
+
+    One that was made by hand has no source, tag and digest. `size_bytes` is that of its packed
+    layers. From `retires_at` on nobody can start it; the row stays, as sessions are named by it.
+    """
 
     reference = models.CharField(
         max_length=255, blank=True, help_text="As a registry knows it, with tag or digest."
     )
     description = models.CharField(max_length=255, blank=True)
+    kind = models.CharField(
+        max_length=12,
+        blank=True,
+        db_default="",
+        choices=[(kind.value, title) for kind, title in TITLES.items()],
+        help_text="Under which heading it stands in the form.",
+    )
+    recommended = models.BooleanField(
+        default=False, db_default=False, help_text="Stands before all others in the form."
+    )
+    retires_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on nobody can start it; empty: it stays."
+    )
+    source = models.ForeignKey(
+        "ImageSource", null=True, blank=True, on_delete=models.PROTECT, related_name="images"
+    )
+    tag = models.CharField(max_length=128, blank=True, db_default="")
+    digest = models.CharField(max_length=135, blank=True, db_default="")
+    size_bytes = models.BigIntegerField("size", null=True, blank=True)
+    built_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImageQuerySet.as_manager()
 
     class Meta(CatalogueEntry.Meta):
         abstract = False
         constraints = (
+            models.UniqueConstraint(
+                fields=["source", "tag"],
+                condition=Q(source__isnull=False),
+                name="one_image_per_tag",
+            ),
             models.CheckConstraint(
                 condition=Q(name__regex=NAME_REGEX), name="image_name_is_a_slug"
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -91,7 +91,7 @@ class Tag:
 def parse(text: str, aliases: Iterable[str] = ()) -> Tag:
     """What a tag says; one that says nothing known is of the kind `other`.
 
-    `aliases` are further names of the site that move from one image to another.
+    `aliases` are further names that move from one image to another.
     """
     if text in set(aliases) or ALIASES.fullmatch(text):
         return Tag((), text, Kind.ALIAS)
@@ -102,19 +102,19 @@ def parse(text: str, aliases: Iterable[str] = ()) -> Tag:
     return Tag((), text, Kind.EXPERIMENTAL if EXPERIMENTAL.fullmatch(text) else Kind.OTHER)
 
 
-def newest(tags: Iterable[Tag], counts: Mapping[Kind, int]) -> list[Tag]:
-    """So many of each kind as the counts say, the newest first; aliases all that there are.
+def newest(
+    tags: Iterable[Tag], counts: Mapping[Kind, int], aliases: Sequence[str] = ()
+) -> list[Tag]:
+    """The named aliases in that order, then so many of each kind as the counts say, newest first.
 
     The kinds follow each other in their order; of a kind without count there are none.
     """
-    kept: list[Tag] = []
     found = set(tags)
+    by_text = {tag.text: tag for tag in found if tag.kind is Kind.ALIAS}
+    kept = [by_text[alias] for alias in dict.fromkeys(aliases) if alias in by_text]
     for kind in Kind:
-        of_kind = [tag for tag in found if tag.kind is kind]
-        if kind is Kind.ALIAS:
-            kept += sorted(of_kind, key=lambda tag: (tag.text != "recommended", tag.text))
-        else:
-            kept += sorted(of_kind, reverse=True)[: counts.get(kind, 0)]
+        of_kind = (tag for tag in found if tag.kind is kind)
+        kept += sorted(of_kind, reverse=True)[: counts.get(kind, 0)]
     return kept
 
 

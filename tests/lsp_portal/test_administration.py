@@ -43,6 +43,7 @@ from sessions.models import (
     HubEvent,
     HubUserName,
     Image,
+    ImageSource,
     Session,
     Size,
     StorageSample,
@@ -59,8 +60,8 @@ OPEN_TO_MANY = (User, Group, Session)
 
 ADDED = {
     ApiToken, User, Group, Membership, Policy, ClaimRule, AllocationPeriod, ComputeQuota,
-    StorageQuota, HomeQuota, Award, Hub, HubUserName, Image, Size, Service, ApelGroup,
-    Webhook,
+    StorageQuota, HomeQuota, Award, Hub, HubUserName, Image, ImageSource, Size, Service,
+    ApelGroup, Webhook,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
 DELETED = {

@@ -54,12 +54,13 @@ NARROW = """<script>
 
 @dataclass(frozen=True)
 class Choice:
-    """One radio button: `note` stands beside it, `why_not` closes it."""
+    """One radio button: `note` stands beside it, `why_not` closes it, `heading` is above it."""
 
     name: str
     title: str
     note: str
     why_not: str
+    heading: str = ""
 
 
 def options_form(
@@ -69,7 +70,8 @@ def options_form(
     if not options.open_groups():
         return _nothing_open(options, notice)
     groups = [_group_choice(group) for group in options.groups]
-    images = [_image_choice(image, options) for image in options.images]
+    recommended_first = sorted(options.images, key=lambda image: not image.recommended)
+    images = [_image_choice(image, options) for image in recommended_first]
     sizes = [_size_choice(size, options) for size in options.sizes]
     return "".join(
         (
@@ -123,7 +125,8 @@ def _group_choice(group: Group) -> Choice:
 
 def _image_choice(image: Image, options: LaunchOptions) -> Choice:
     note, why_not = _by_group(_payers(image, options), options, "not open to your groups")
-    return Choice(image.name, image.title, note, image.why_not or why_not)
+    notes = "; ".join(part for part in (image.note, note) if part)
+    return Choice(image.name, image.title, notes, image.why_not or why_not, image.heading)
 
 
 def _size_choice(size: Size, options: LaunchOptions) -> Choice:
@@ -189,11 +192,31 @@ def _cost(field: str, verdict: Verdict, titles: Mapping[str, str]) -> str:
 def _fieldset(field: str, legend: str, choices: list[Choice], preferred: list[str | None]) -> str:
     open_names = [choice.name for choice in choices if not choice.why_not]
     checked = next((name for name in [*preferred, *open_names] if name in open_names), None)
-    radios = "".join(_radio(field, choice, choice.name == checked) for choice in choices)
+    radios = "".join(
+        f"{heading}{_radio(field, choice, choice.name == checked)}"
+        for heading, choice in _under_headings(choices)
+    )
     return (
         f'<fieldset class="mb-4">\n<legend class="fs-5">{escape(legend)}</legend>\n'
         f"{radios or _alert('warning', 'There is nothing to choose from.')}</fieldset>\n"
     )
+
+
+def _under_headings(choices: list[Choice]) -> list[tuple[str, Choice]]:
+    """The choices with those of one heading together; the first of each has its heading as HTML."""
+    headings = list(dict.fromkeys(choice.heading for choice in choices))
+    together = sorted(choices, key=lambda choice: headings.index(choice.heading))
+    if len(headings) < 2:
+        return [("", choice) for choice in choices]
+    firsts = {heading: next(c for c in together if c.heading == heading) for heading in headings}
+    return [
+        (_heading(choice.heading) if choice is firsts[choice.heading] else "", choice)
+        for choice in together
+    ]
+
+
+def _heading(text: str) -> str:
+    return f'<p class="fw-semibold mt-2 mb-1">{escape(text)}</p>\n'
 
 
 def _radio(field: str, choice: Choice, checked: bool) -> str:

@@ -49,7 +49,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Image:
-    """An image; `groups` are those that may use it, None for all."""
+    """An image; `groups` are those that may use it, None for all.
+
+    `heading` is what it stands under; `note` says until when it is offered.
+    """
 
     name: str
     title: str
@@ -57,6 +60,9 @@ class Image:
     groups: frozenset[str] | None
     why_not: str
     reference: str | None
+    heading: str = ""
+    recommended: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -239,6 +245,9 @@ def _image(item: Mapping[str, Any]) -> Image:
         groups=_names(item.get("allowed_groups")),
         why_not=_text(item.get("why_not")),
         reference=_text(item.get("reference")) or None,
+        heading=_text(item.get("heading")),
+        recommended=bool(item.get("recommended")),
+        note=_until(item.get("retires_at")),
     )
 
 
@@ -257,6 +266,11 @@ def _size(item: Mapping[str, Any]) -> Size:
 
 def _names(value: Any) -> frozenset[str] | None:
     return None if value is None else frozenset(str(name) for name in value)
+
+
+def _until(moment: object) -> str:
+    """The day of a time of the portal."""
+    return f"until {_text(moment)[:10]}" if moment else ""
 
 
 def _text(value: object) -> str:

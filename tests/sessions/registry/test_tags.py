@@ -97,7 +97,7 @@ def test_the_newest_are_newer_than_all_that_are_left_out(texts: list[str], count
     assert all(tag <= kept[-1] for tag in left_out if kept)
 
 
-def test_kinds_follow_each_other_and_recommended_is_first() -> None:
+def test_kinds_follow_each_other_behind_the_aliases_that_are_named() -> None:
     texts = [
         "exp_a",
         "d_2026_11_20",
@@ -109,8 +109,8 @@ def test_kinds_follow_each_other_and_recommended_is_first() -> None:
         "r26_0_0",
     ]
     counts = {Kind.RELEASE: 1, Kind.WEEKLY: 1, Kind.DAILY: 1}
-    kept = [tag.text for tag in newest(map(parse, texts), counts)]
-    assert kept == ["recommended", "latest", "r27_0_0", "w_2026_47", "d_2026_11_20"]
+    kept = [tag.text for tag in newest(map(parse, texts), counts, ["recommended"])]
+    assert kept == ["recommended", "r27_0_0", "w_2026_47", "d_2026_11_20"]
 
 
 def test_tags_of_the_same_numbers_are_still_in_one_order() -> None:
