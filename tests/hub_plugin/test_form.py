@@ -153,3 +153,22 @@ def test_a_size_for_which_too_little_is_left_is_closed() -> None:
 def test_what_is_left_is_shown_in_core_hours(remaining: str | None, text: str) -> None:
     groups = [OPTIONS["groups"][0] | {"remaining_core_hours": remaining}]
     assert text in options_form(options(groups=groups), last=Wish())
+
+
+def test_images_stand_under_headings_and_the_recommended_ones_first() -> None:
+    images = [
+        {"name": "week", "title": "Week 47", "heading": "Weekly builds"},
+        {"name": "old", "title": "Week 46", "heading": "Weekly builds", "retires_at":
+         "2026-11-27T12:00:00Z"},
+        {"name": "release", "title": "Release <27>", "heading": "Releases"},
+        {"name": "best", "title": "The one", "heading": "Recommended", "recommended": True},
+    ]  # fmt: skip
+    form = options_form(options(images=images), last=Wish())
+    places = [
+        form.index(text)
+        for text in ("Recommended<", "The one", "Weekly builds<", "Week 47", "Week 46",
+                     "until 2026-11-27", "Releases<", "Release &lt;27&gt;")
+    ]  # fmt: skip
+    assert places == sorted(places)
+    assert form.count("Weekly builds") == 1
+    assert Page(form).checked("image") == ["best"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from lsp_portal.lib import clock
 from sessions.models import Image, ImageSource
+from sessions.registry.syncing import sync
 from tests.sessions.registry.stub import Fault, StubRegistry
 
 
@@ -64,3 +68,16 @@ def test_an_image_of_a_source_is_not_edited_or_deleted(
     assert (image.description, image.title) == ("This week's", "Lab: Weekly 2026, week 47")
     delete = reverse("admin:hub_sessions_image_delete", args=[image.pk])
     assert client.get(delete).status_code == 403
+
+
+def test_the_start_form_groups_images_by_kind_with_the_recommended_first(
+    client: Client, bob: User, source: ImageSource, stub: StubRegistry
+) -> None:
+    stub.push("r27_0_0")
+    stub.push("w_2026_47", "recommended", content="47")
+    sync(source, at=clock.now())
+    client.force_login(bob)
+    page = client.get(reverse("my_usage")).content.decode()
+    form = page[page.index('name="image"') :]
+    labels = re.findall(r'<optgroup label="([^"]+)"', form[: form.index("</select>")])
+    assert labels == ["Recommended", "Images", "Releases", "Weekly builds"]
