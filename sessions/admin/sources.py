@@ -67,7 +67,7 @@ class ImageSourceAdmin(KeptAdmin[ImageSource]):
 
     @admin.display(description="see also")
     def links(self, source: ImageSource) -> str:
-        if source.pk is None:
+        if not source.pk:
             return NOTHING
         found = [list_link(Image, "its images", source__id__exact=source.pk)]
         return format_html_join(" · ", "{}", ((link,) for link in found))

@@ -79,8 +79,8 @@ class Transport:
         """A good answer; ImageMissing on 404, RegistryFailed for whatever else is wrong."""
         answer = self._patiently(method, url, accept)
         if answer.status_code == 401:
-            self._authorization = self._prove(answer)
-            answer.close()
+            with answer:
+                self._authorization = self._prove(answer)
             answer = self._patiently(method, url, accept)
         if answer.status_code != 200:
             raise _failure(answer)
