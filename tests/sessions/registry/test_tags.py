@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sessions.registry.tags import Kind, Tag, newest, parse
@@ -28,6 +28,9 @@ KNOWN = [
     ("w_2026_४७", Kind.OTHER, "w_2026_४७"),
 ]
 
+# A busy machine is no reason to fail.
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 days = st.dates(date(1000, 1, 1))
 numbers = st.integers(0, 10**6)
 rebuilds = st.one_of(st.none(), numbers)
@@ -48,6 +51,7 @@ def test_a_site_has_its_own_aliases() -> None:
     assert parse("stable", ["stable"]).kind is Kind.ALIAS
 
 
+@patiently
 @given(days, days, rebuilds, rebuilds)
 def test_dailies_are_in_the_order_of_days_and_then_of_builds(
     one: date, other: date, first: int | None, second: int | None
@@ -61,6 +65,7 @@ def test_dailies_are_in_the_order_of_days_and_then_of_builds(
 versions = st.tuples(numbers, numbers, numbers)
 
 
+@patiently
 @given(versions, versions)
 def test_releases_are_in_the_order_of_their_numbers(
     one: tuple[int, int, int], other: tuple[int, int, int]
@@ -71,12 +76,14 @@ def test_releases_are_in_the_order_of_their_numbers(
     assert parse("v{}.{}.{}".format(*one)).numbers == first.numbers
 
 
+@patiently
 @given(st.integers(1000, 9999), st.integers(1, 53))
 def test_weeks_are_read_with_one_digit_and_with_two(year: int, week: int) -> None:
     assert parse(f"w_{year}_{week}").numbers == parse(f"w_{year}_{week:02}").numbers
     assert parse(f"w_{year}_{week:02}").numbers[:2] == (year, week)
 
 
+@patiently
 @given(st.text(max_size=130))
 def test_any_text_is_some_tag(text: str) -> None:
     tag = parse(text)
@@ -84,6 +91,7 @@ def test_any_text_is_some_tag(text: str) -> None:
     assert tag.title or not text
 
 
+@patiently
 @given(
     st.lists(st.builds(lambda y, w: f"w_{y}_{w}", st.integers(2000, 2030), st.integers(1, 53))),
     st.integers(0, 5),
