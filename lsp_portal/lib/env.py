@@ -113,7 +113,7 @@ def credentials(name: str) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for line in filter(None, map(str.strip, text(name, "").splitlines())):
         key, _, pair = line.partition("=")
-        user, colon, password = pair.partition(":")
+        user, colon, password = pair.strip().partition(":")
         if not key.strip() or not user or not colon or not password or key.strip() in found:
             raise ImproperlyConfigured(
                 f"{name} must have one name=user:password on each line, each name once."

@@ -177,3 +177,17 @@ def test_what_is_no_list_of_pairs_is_refused(monkeypatch: pytest.MonkeyPatch, va
     monkeypatch.setenv("LABELS", value)
     with pytest.raises(ImproperlyConfigured, match=r"LABELS must be .* key=value"):
         env.pairs("LABELS")
+
+
+def test_credentials_are_one_on_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSES", "lab=robot:a:b=c, d\n\n other = portal:x \n")
+    assert env.credentials("PASSES") == {"lab": ("robot", "a:b=c, d"), "other": ("portal", "x")}
+
+
+@pytest.mark.parametrize("value", ["lab", "lab=robot", "lab=:x", "=robot:x", "a=b:c\na=b:c"])
+def test_what_is_no_list_of_credentials_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PASSES", value)
+    with pytest.raises(ImproperlyConfigured, match=r"must have one name=user:password on each"):
+        env.credentials("PASSES")
