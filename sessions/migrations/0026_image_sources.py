@@ -10,8 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0014_image_notices'),
-        ('hub_sessions', '0023_storage_sources'),
+        ('accounts', '0015_image_notices'),
+        ('hub_sessions', '0025_charges_once'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
