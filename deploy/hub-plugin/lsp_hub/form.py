@@ -81,7 +81,7 @@ def options_form(
                 "image",
                 "Image",
                 images,
-                [*_preferred("image", options, last), default_of(options.images)],
+                [*_preferred("image", options, last), default_of(recommended_first)],
             ),
             _fieldset(
                 "size",
