@@ -7,14 +7,18 @@ are those of `CANDIDATES`: session `s`, notebook charge `c`, person `u`, group `
 
 from __future__ import annotations
 
+# Made from a hub's lists, until the session's own events came: told as that other session.
+TOLD_AS_ANOTHER = "(s.adopted_until IS NOT NULL AND s.ended_at = s.ready_at)"
+
 # Sessions of a hub that ended before the cut and were never exported. Names of people and groups
 # are the charge's: whoever pays is published.
-CANDIDATES = """
+CANDIDATES = f"""
 FROM hub_sessions_session s
 LEFT JOIN hub_sessions_charge c ON c.session_id = s.number AND c.origin = 'notebook'
 LEFT JOIN accounts_user u ON u.id = c.user_id
 LEFT JOIN accounts_group g ON g.id = c.group_id
 WHERE s.hub_id = %(hub)s AND s.ready_at IS NOT NULL AND s.ended_at < %(cut)s
+  AND NOT {TOLD_AS_ANOTHER}
   AND NOT EXISTS (SELECT FROM accounting_exportmark m WHERE m.session_id = s.number)
 """
 

@@ -214,3 +214,19 @@ def test_bad_options_are_told(cast: Cast, tmp_path: Path, options: list[str], ri
 
 def test_cpus_have_three_decimals() -> None:
     assert [cpu_count(number) for number in (1, 500, 4000)] == ["0.001", "0.500", "4.000"]
+
+
+def test_a_session_that_is_told_as_another_counts_nothing(cast: Cast, tmp_path: Path) -> None:
+    receiver = Receiver()
+    start = datetime(2026, 6, 5, tzinfo=UTC)
+    adopted = session(cast, start, start + HOUR)
+    Session.objects.filter(pk=adopted.pk).update(adopted_until=start + HOUR)
+    run(tmp_path)
+    Session.objects.filter(pk=adopted.pk).update(ended_at=start)
+    Charge.objects.filter(session=adopted).update(ended_at=start)
+    run(tmp_path)
+    receiver.take_all(tmp_path)
+    assert receiver.core_seconds() == {}
+    unknown = session(cast, start, start)
+    Session.objects.filter(pk=unknown.pk).update(adopted_until=start)
+    assert "Exported 0 records" in run(tmp_path)

@@ -392,3 +392,12 @@ class limited_file_size:  # noqa: N801  # reads as a statement
 
     def __exit__(self, *_: object) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, self.before)
+
+
+def test_a_session_that_is_told_as_another_is_no_job(cast: Cast, tmp_path: Path) -> None:
+    adopted = finished(cast, hours=0)
+    Session.objects.filter(pk=adopted.pk).update(adopted_until=EPOCH)
+    finished(cast)
+    run_export(tmp_path)
+    assert len(jobs(tmp_path)) == 1
+    assert manifest(tmp_path)["refused_by_reason"] == {}

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 
 from accounting.exports.apel.records import Booked, Site
+from accounting.exports.lines import TOLD_AS_ANOTHER
 from sessions.models import Hub
 
 MONTH = "date_trunc('month', %(cut)s, 'UTC')"
@@ -67,12 +68,14 @@ END
 DUE = f"""
 SELECT d.*, ARRAY(SELECT m.month FROM accounting_apelmark m WHERE m.session_id = d.number)
 FROM (
-    SELECT {COLUMNS}, {REASON} AS reason, md5(row({COLUMNS}, %(site)s,
+    SELECT {COLUMNS}, {TOLD_AS_ANOTHER} AS is_another, {REASON} AS reason, md5(row({COLUMNS}, %(site)s,
         CASE WHEN c.ended_at IS NULL THEN {MONTH} END)::text) AS source
     {CHARGED}
 ) d
 WHERE NOT EXISTS (
     SELECT FROM accounting_apelmark m WHERE m.session_id = d.number AND m.source = d.source)
+  AND (NOT d.is_another OR EXISTS (
+    SELECT FROM accounting_apelmark m WHERE m.session_id = d.number))
 ORDER BY d.number
 """
 
@@ -106,5 +109,5 @@ def due(hub: Hub, site: Site, *, cut: datetime, provider: str) -> Iterator[Due]:
 
 
 def _due(row: Sequence[Any]) -> Due:
-    *booked, start, end, reason, source, published = row
+    *booked, start, end, _, reason, source, published = row
     return Due(Booked(*booked), start, end, reason, source, frozenset(published))
