@@ -291,6 +291,8 @@ KUBERNETES_USER_QUOTA = env.pairs("KUBERNETES_USER_QUOTA")
 KUBERNETES_GPU_RESOURCE = env.text("KUBERNETES_GPU_RESOURCE", "nvidia.com/gpu")
 KUBERNETES_TMP_MIB = env.integer("KUBERNETES_TMP_MIB", 1024, minimum=1)
 KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=1)
+KUBERNETES_PREPULL_NAMESPACE = env.text("KUBERNETES_PREPULL_NAMESPACE", "")
+KUBERNETES_PREPULL_PRIORITY = env.text("KUBERNETES_PREPULL_PRIORITY", "")
 KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
 
 # Images of registries: who the portal is there, and whom it tells when one goes
@@ -399,6 +401,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "sessions.tasks.expire_reattributions",
         "schedule": crontab(minute=41),
     },
+    "prepull-images": {"task": "sessions.tasks.prepull_images", "schedule": 60.0},
     "sync-images": {"task": "sessions.tasks.sync_images", "schedule": 60.0},
     "enforce-quotas": {
         "task": "sessions.tasks.enforce_quotas",

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from lsp_portal.lib import clock
 from sessions import enforcement, removals
+from sessions.kubernetes.prepulling.prepull import prepull
 from sessions.models import Hub
 from sessions.reattributing import requests
 from sessions.reconciling.reconcile import reconcile
@@ -41,3 +42,9 @@ def expire_reattributions() -> int:
 def sync_images() -> int:
     """Let the catalogue follow the registries that are due; how many were read."""
     return sync_due(at=clock.now())
+
+
+@shared_task
+def prepull_images() -> int:
+    """Have nodes fetch images before anybody waits for them; how many fetches were begun."""
+    return prepull(at=clock.now())

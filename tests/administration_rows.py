@@ -60,6 +60,7 @@ from sessions.models import (
     Image,
     ImageSource,
     LadderStep,
+    NodeImage,
     QuarantinedEvent,
     QuotaLadder,
     Reattribution,
@@ -283,6 +284,9 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     Hub: _hub,
     HubUserName: lambda n: HubUserName.objects.create(
         hub=plain_hub(n), name=f"name-{n}", user=factories.user()
+    ),
+    NodeImage: lambda n: NodeImage.objects.create(
+        reference=f"images.example.org/lab-{n}", node="node-1", state="present", since=LONG_AGO
     ),
     ImageSource: lambda n: ImageSource.objects.create(
         name=f"source-{n}", title=f"Source {n}", repository=f"images.example.org/lab-{n}"

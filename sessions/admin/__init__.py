@@ -16,6 +16,7 @@ from sessions.admin.evidence import (
 )
 from sessions.admin.hubs import HubAdmin, HubUserNameAdmin
 from sessions.admin.ladders import LadderStepAdmin, QuotaLadderAdmin
+from sessions.admin.prepulls import NodeImageAdmin
 from sessions.admin.reattributions import ReattributionAdmin
 from sessions.admin.records import ChargeAdmin, SessionAdmin
 from sessions.admin.repairs import HubReadingAdmin, RepairAdmin
@@ -34,6 +35,7 @@ __all__ = [
     "ImageAdmin",
     "ImageSourceAdmin",
     "LadderStepAdmin",
+    "NodeImageAdmin",
     "PersonWithSessionsAdmin",
     "QuarantinedEventAdmin",
     "QuotaLadderAdmin",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django import forms
-from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from lsp_portal.lib.admin import PortalAdmin
 from lsp_portal.lib.display import byte_size, cores, mebibytes
-from sessions.models import Image, Size
+from sessions.kubernetes.prepulling.prepull import fetch_again
+from sessions.models import Image, NodeImage, Size
 from sessions.models.hubs import CatalogueEntry
 
 Entry = TypeVar("Entry", bound=CatalogueEntry)
@@ -42,13 +43,20 @@ class CatalogueAdmin(PortalAdmin[Entry]):
         return ", ".join(hub.name for hub in getattr(entry, "hubs").all())  # noqa: B009 - reverse
 
 
+def _count(rows: QuerySet[NodeImage]) -> Subquery:
+    """How many rows there are of one image."""
+    return Subquery(rows.values("reference").annotate(number=Count("pk")).values("number"))
+
+
 @admin.register(Image)
 class ImageAdmin(CatalogueAdmin[Image]):
     """Those of a source follow its registry: only what people read is edited here."""
 
     list_display = (
-        "title", "name", "kind", "reference", "groups", "offered_by", "position", "retires_at",
+        "title", "name", "kind", "reference", "groups", "offered_by", "coverage", "position",
+        "retires_at",
     )  # fmt: skip
+    actions = ("fetch_now",)
     list_filter = ("source", "kind")
     fields = (
         "name", "title", "reference", "description", ("kind", "recommended"), "position",
@@ -73,6 +81,23 @@ class ImageAdmin(CatalogueAdmin[Image]):
         """Not of a source, whose next reading would bring it again."""
         is_followed = obj is not None and obj.source_id is not None
         return super().has_delete_permission(request, obj) and not is_followed
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
+        on_nodes = NodeImage.objects.filter(reference=OuterRef("reference")).order_by()
+        usable = on_nodes.exclude(state=NodeImage.State.LEFT_OUT)
+        there = usable.filter(state=NodeImage.State.PRESENT)
+        return super().get_queryset(request).annotate(_usable=_count(usable), _there=_count(there))
+
+    @admin.display(description="on nodes", empty_value="")
+    def coverage(self, image: Image) -> str:
+        usable, there = getattr(image, "_usable"), getattr(image, "_there")  # noqa: B009 - annotated
+        return f"{there or 0} of {usable}" if usable else ""
+
+    @admin.action(description="Fetch now onto the nodes where it failed")
+    def fetch_now(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        number = fetch_again(list(queryset.values_list("reference", flat=True)))
+        text = f"{number} failed fetches begin again at the next look, within a minute."
+        self.message_user(request, text, messages.SUCCESS)
 
     @admin.display(ordering="size_bytes")
     def size(self, image: Image) -> str:

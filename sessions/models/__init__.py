@@ -3,6 +3,7 @@ from sessions.models.charges import Charge, StaleDay
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
 from sessions.models.ladders import LadderStep, QuotaLadder
+from sessions.models.prepulls import NodeImage
 from sessions.models.reattributions import Reattribution
 from sessions.models.records import Session
 from sessions.models.repairs import HubReading, Repair
@@ -21,6 +22,7 @@ __all__ = [
     "Image",
     "ImageSource",
     "LadderStep",
+    "NodeImage",
     "QuarantinedEvent",
     "QuotaLadder",
     "Reattribution",

@@ -1,0 +1,1 @@
+"""Fetching images onto nodes before anybody waits for them, without any privilege."""
