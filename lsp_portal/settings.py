@@ -256,12 +256,14 @@ POSIX_SHELL = env.path("POSIX_SHELL", "/bin/bash")
 MEMBERSHIP_GRACE_MINUTES = env.integer("MEMBERSHIP_GRACE_MINUTES", 60)
 MOST_REMOVALS_PERCENT = env.integer("MOST_REMOVALS_PERCENT", 20)
 
-# What hubs say when they are asked for their servers
+# What hubs and registries say when they are asked
 
 RECONCILE_SECONDS = env.integer("RECONCILE_SECONDS", 300, minimum=10)
 MOST_ENDS_PERCENT = env.integer("MOST_ENDS_PERCENT", 20)
 HUB_CLOCK_SECONDS = env.integer("HUB_CLOCK_SECONDS", 30, minimum=1)
 HUB_SILENT_MINUTES = env.integer("HUB_SILENT_MINUTES", 15, minimum=1)
+REGISTRY_CREDENTIALS = env.credentials("REGISTRY_CREDENTIALS")
+IMAGE_USED_DAYS = env.integer("IMAGE_USED_DAYS", 30)
 
 # Enforcement of compute quotas while sessions run
 
@@ -294,11 +296,6 @@ KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=
 KUBERNETES_PREPULL_NAMESPACE = env.text("KUBERNETES_PREPULL_NAMESPACE", "")
 KUBERNETES_PREPULL_PRIORITY = env.text("KUBERNETES_PREPULL_PRIORITY", "")
 KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
-
-# Images of registries: who the portal is there, and whom it tells when one goes
-
-REGISTRY_CREDENTIALS = env.credentials("REGISTRY_CREDENTIALS")
-IMAGE_USED_DAYS = env.integer("IMAGE_USED_DAYS", 30)
 
 # Members by claims of identity providers: a sync that would remove more than this share stops
 

@@ -53,7 +53,7 @@ class ImageAdmin(CatalogueAdmin[Image]):
     """Those of a source follow its registry: only what people read is edited here."""
 
     list_display = (
-        "title", "name", "kind", "reference", "groups", "offered_by", "coverage", "position",
+        "title", "name", "kind", "what", "groups", "offered_by", "coverage", "position",
         "retires_at",
     )  # fmt: skip
     actions = ("fetch_now",)
@@ -87,6 +87,12 @@ class ImageAdmin(CatalogueAdmin[Image]):
         usable = on_nodes.exclude(state=NodeImage.State.LEFT_OUT)
         there = usable.filter(state=NodeImage.State.PRESENT)
         return super().get_queryset(request).annotate(_usable=_count(usable), _there=_count(there))
+
+    @admin.display(description="reference", ordering="reference", empty_value="")
+    def what(self, image: Image) -> str:
+        """The reference with as much of a digest as tells it apart."""
+        path, at, digest = image.reference.partition("@")
+        return f"{path}{at}{digest[:15]}{'…' if digest else ''}"
 
     @admin.display(description="on nodes", empty_value="")
     def coverage(self, image: Image) -> str:
