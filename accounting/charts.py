@@ -32,13 +32,12 @@ def core_hours_per_day(
     sums: dict[Named | None, Sums] = defaultdict(dict)
     for row in group.largest:
         sums[row.user][row.day] = row.usage.millicore_seconds
-    named = [row.user for row in group.people if row.user in sums]
+    named = list(sums)
     colours = _colours(named, ranks)
     traces = [_trace(_label(person), colours[person], days, sums[person]) for person in named]
     if group.others:
         rest = {row.day: row.usage.millicore_seconds for row in group.others}
-        label = f"{len(group.people) - len(named)} {OTHERS}"
-        traces.append(_trace(label, COLOURS, days, rest))
+        traces.append(_trace(f"{group.other_people} {OTHERS}", COLOURS, days, rest))
     return {"data": traces, "layout": _layout()}
 
 

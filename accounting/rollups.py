@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from accounting.charges import CHARGES_OF_PAIRS, DAY_END, DAY_START
 from accounting.kinds import KEY, KIND, NAMED_OF_SESSION, OF_SESSION, SESSION
@@ -19,6 +20,9 @@ from sessions.usage import seconds, sums
 
 LOCK = "roll-ups"
 BATCH = 2000
+SETTLING_DAYS = 7
+"""Sessions that end change the days before; few are longer."""
+
 ROOM = "SET LOCAL work_mem = '128MB'"  # to sum and sort millions of rows without temporary files
 
 SUMS = "millicore_seconds, mib_seconds, gpu_seconds"
@@ -54,6 +58,10 @@ WITH pairs AS MATERIALIZED (
 ), months_gone AS (
     DELETE FROM accounting_summedmonth
     WHERE month IN (SELECT date_trunc('month', day)::date FROM pairs)
+), group_months_gone AS (
+    DELETE FROM hub_sessions_groupmonth m USING pairs p
+    WHERE m.month = date_trunc('month', p.day)::date
+      AND coalesce(m.group_id, 0) = coalesce(p.group_id, 0)
 ), sums AS MATERIALIZED (
     SELECT p.day, p.group_id, c.user_id, {NAMED_OF_SESSION}, {sums(DAY_SECONDS)}
     FROM pairs p {CHARGES_OF_PAIRS} {SESSION}
@@ -170,52 +178,63 @@ SELECT day, group_id, kind_id, {SUMS} FROM kind_sums
 ORDER BY day
 """
 
-# Months before the newest, once all their days are up to date. The newest changes all the time.
-FILL_MONTHS = f"""
-WITH months AS MATERIALIZED (
-    SELECT m::date AS month, (m + interval '1 month')::date AS next
-    FROM (SELECT min(day), max(day) FROM accounting_groupday) d, generate_series(
-        date_trunc('month', d.min), date_trunc('month', d.max) - interval '1 day',
-        interval '1 month') AS m
-    WHERE NOT EXISTS (SELECT FROM accounting_summedmonth s WHERE s.month = m::date)
-      AND NOT EXISTS (
-        SELECT FROM hub_sessions_staleday s
-        WHERE s.day >= m::date AND s.day < (m + interval '1 month')::date)
-), sums AS (
-    SELECT m.month, t.* FROM months m CROSS JOIN LATERAL (
-        SELECT user_id, {SUMMED} FROM accounting_userday
-        WHERE day >= m.month AND day < m.next GROUP BY user_id OFFSET 0
-    ) t
-), gone AS (
-    DELETE FROM accounting_usermonth u USING months m
-    WHERE u.month = m.month AND NOT EXISTS (
-        SELECT FROM sums s
-        WHERE s.month = u.month AND coalesce(s.user_id, 0) = coalesce(u.user_id, 0))
-), kept AS (
-    INSERT INTO accounting_usermonth (month, user_id, {SUMS})
-    SELECT month, user_id, {SUMS} FROM sums
-    ON CONFLICT (month, user_id) DO UPDATE SET {EXCLUDED}
-), kind_sums AS (
-    SELECT m.month, t.* FROM months m CROSS JOIN LATERAL (
-        SELECT group_id, kind_id, {SUMMED} FROM accounting_kindday
-        WHERE day >= m.month AND day < m.next GROUP BY group_id, kind_id OFFSET 0
-    ) t
-), kinds_gone AS (
-    DELETE FROM accounting_kindmonth k USING months m
-    WHERE k.month = m.month AND NOT EXISTS (
-        SELECT FROM kind_sums s
-        WHERE s.month = k.month AND coalesce(s.group_id, 0) = coalesce(k.group_id, 0)
-          AND s.kind_id = k.kind_id)
-), kinds_kept AS (
-    INSERT INTO accounting_kindmonth (month, group_id, kind_id, {SUMS})
-    SELECT month, group_id, kind_id, {SUMS} FROM kind_sums
-    ON CONFLICT (group_id, month, kind_id) DO UPDATE SET {EXCLUDED}
-)
-INSERT INTO accounting_summedmonth SELECT month FROM months
+# Months that wait to be summed, each from its first day until its last that has settled: once all
+# these days are up to date. The newest days change all the time.
+MONTHS_TO_SUM = f"""
+SELECT month, until
+FROM (SELECT min(day), max(day) - {SETTLING_DAYS} FROM accounting_groupday) d (first, last),
+    generate_series(date_trunc('month', first), last - 1, interval '1 month') AS m,
+    LATERAL (SELECT m::date, least(last, (m + interval '1 month')::date)) t (month, until)
+WHERE NOT EXISTS (
+    SELECT FROM accounting_summedmonth s WHERE s.month = t.month AND s.until >= t.until)
+  AND NOT EXISTS (
+    SELECT FROM hub_sessions_staleday s WHERE s.day >= t.month AND s.day < t.until)
+"""
+
+
+def _month_of(name: str, table: str, key: str, also: str = "", source: str = "sums") -> str:
+    """SQL that leaves the sums of the month in the table, and touches only rows that change."""
+    same = " AND ".join(
+        f"s.{column} = t.{column}"
+        if column == "kind_id"
+        else f"coalesce(s.{column}, 0) = coalesce(t.{column}, 0)"
+        for column in key.split(", ")
+    )
+    return f"""
+    {name} AS MATERIALIZED (
+        SELECT {key}, {SUMMED}{also and f", %(until)s::date AS {also}"} FROM {source} GROUP BY {key}
+    ), {name}_gone AS (
+        DELETE FROM {table} t WHERE t.month = %(month)s
+          AND NOT EXISTS (SELECT FROM {name} s WHERE {same})
+    ), {name}_kept AS (
+        INSERT INTO {table} (month, {key}, {SUMS}{also and f", {also}"})
+        SELECT %(month)s::date, * FROM (
+            SELECT * FROM {name}
+            EXCEPT SELECT {key}, {SUMS}{also and f", {also}"} FROM {table} WHERE month = %(month)s
+        ) t
+        ORDER BY {key}
+        ON CONFLICT (month, {key}) DO UPDATE SET {EXCLUDED}{also and f", {also} = excluded.{also}"}
+    )"""
+
+
+OF_MONTH = "WHERE day >= %(month)s AND day < %(until)s"
+KIND_DAYS = f"accounting_kindday {OF_MONTH}"
+SUM_MONTH = f"""
+WITH sums AS MATERIALIZED (
+    SELECT group_id, user_id, {SUMMED} FROM accounting_userday {OF_MONTH}
+    GROUP BY group_id, user_id
+),
+{_month_of("members", "accounting_membermonth", "group_id, user_id")},
+{_month_of("groups", "hub_sessions_groupmonth", "group_id", also="until")},
+{_month_of("people", "accounting_usermonth", "user_id")},
+{_month_of("kinds", "accounting_kindmonth", "group_id, kind_id", source=KIND_DAYS)}
+INSERT INTO accounting_summedmonth VALUES (%(month)s, %(until)s)
+ON CONFLICT (month) DO UPDATE SET until = excluded.until
 """
 ROLLUPS = (
-    "hub_sessions_staleday", "accounting_userday", "accounting_groupday", "accounting_usermonth",
-    "accounting_kindday", "accounting_kindmonth", "accounting_kind", "accounting_summedmonth",
+    "hub_sessions_staleday", "accounting_userday", "accounting_groupday", "accounting_kindday",
+    "accounting_kind", "accounting_summedmonth", "accounting_membermonth", "accounting_usermonth",
+    "accounting_kindmonth", "hub_sessions_groupmonth",
 )  # fmt: skip
 
 
@@ -237,7 +256,7 @@ def refresh() -> int:
         done += batch
     with transaction.atomic(), connection.cursor() as cursor:
         advisory.lock(LOCK)
-        cursor.execute(FILL_MONTHS)
+        _sum_months(cursor)
     return done
 
 
@@ -261,7 +280,7 @@ def rebuild() -> Rebuilt:
         cursor.execute(FILL_GROUPS)
         group_days = cursor.rowcount
         cursor.execute(FILL_KINDS)
-        cursor.execute(FILL_MONTHS)
+        _sum_months(cursor)
         return Rebuilt(group_days=group_days, user_days=user_days)
 
 
@@ -270,3 +289,9 @@ def _refresh_batch() -> int:
         advisory.lock(LOCK)
         cursor.execute(REFRESH, {"batch": BATCH})
         return int(cursor.fetchone()[0])
+
+
+def _sum_months(cursor: CursorWrapper) -> None:
+    cursor.execute(MONTHS_TO_SUM)
+    for month, until in cursor.fetchall():
+        cursor.execute(SUM_MONTH, {"month": month, "until": until})

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection
 
-from accounting.parts import parts
+from accounting.parts import months_by, parts
 from accounts.models import Group, User
 from quotas.vocabulary import Usage
 from sessions.usage import usage
@@ -182,11 +182,12 @@ NAMED = {
 
 def _statement(dimensions: Sequence[str], of_group: bool, of_user: bool) -> str:
     columns = [name if name == "day" else f"{name}_id" for name in dimensions]
+    by_group, by_person = of_group or "group" in dimensions, of_user or "user" in dimensions
     found = parts(
-        by_person=of_user or "user" in dimensions,
+        by_person=by_person,
         of_group=of_group,
         of_user=of_user,
-        by_month=tuple(dimensions) == ("user",) and not of_group,
+        months="" if "day" in dimensions else months_by(group=by_group, person=by_person),
     )
     return found + TOTALS.format(
         columns="".join(f"{name}, " for name in columns),

@@ -184,7 +184,7 @@ def service_overview(request: HttpRequest) -> HttpResponseBase:
 def usage_by_group_csv(request: HttpRequest, choice: Choice) -> HttpResponseBase:
     """Usage by group."""
     lines = overview.group_lines(choice.window, choice.period)
-    cells = (line.group_cells() for line in lines)
+    cells = map(overview.group_cells, lines)
     return csv_answer.answer(_file("usage-by-group", choice), overview.GROUP_COLUMNS, cells)
 
 
@@ -192,7 +192,7 @@ def usage_by_group_csv(request: HttpRequest, choice: Choice) -> HttpResponseBase
 @table
 def usage_by_user_csv(request: HttpRequest, choice: Choice) -> HttpResponseBase:
     """Usage by person."""
-    cells = (line.cells() for line in overview.user_lines(choice.window))
+    cells = map(overview.cells, overview.user_lines(choice.window))
     return csv_answer.answer(_file("usage-by-user", choice), overview.COLUMNS, cells)
 
 

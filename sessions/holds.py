@@ -11,7 +11,7 @@ from lsp_portal.lib.prepared import Prepared
 from quotas.admission import Balance, Load
 from sessions.catalogue import GroupChoice, Person
 from sessions.models import Hub
-from sessions.usage import USED, used_by
+from sessions.usage import used_by, used_by_person
 
 HOLDING = "ended_at IS NULL AND (ready_at IS NOT NULL OR lease_until > %(at)s)"
 """`SessionQuerySet.holding` in SQL: pending within its lease, or running."""
@@ -41,7 +41,7 @@ STANDING = Prepared(
         CASE WHEN %(counted)s THEN (SELECT count(DISTINCT s.seat) FROM hub_sessions_session s
             WHERE s.user_id = %(user)s AND s.hub_id = %(hub)s AND {HOLDING}
                 AND s.seat IS DISTINCT FROM %(seat)s) ELSE 0 END
-    FROM ({USED}) used
+    FROM ({used_by("%(group)s")}) used
     """,
     group="bigint",
     start="timestamptz",
@@ -59,7 +59,7 @@ LOAD = Prepared(
     "launch_load",
     f"""
     SELECT used.millicore_seconds::bigint, held.*
-    FROM ({used_by("%(group)s", user="%(user)s")}) used, (
+    FROM ({used_by_person("%(group)s", "%(user)s")}) used, (
         SELECT coalesce(sum(s.cpu_millicores * h.lease_seconds) FILTER (
                 WHERE s.user_id = %(user)s), 0)::bigint,
             count(DISTINCT (s.hub_id, s.seat)) FILTER (WHERE s.user_id = %(user)s AND elsewhere),

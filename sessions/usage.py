@@ -7,7 +7,7 @@ to the last digit. The SQL pieces are shared with everything else that sums char
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -30,18 +30,24 @@ def seconds(start: str, end: str, at: str = "%(at)s") -> str:
     )
 
 
-def sums(seconds: str) -> str:
-    """SQL for the three sums over charges `c`. The columns are called as the fields of `Usage`."""
-    return (
-        f"coalesce(sum(c.sign * {seconds} * c.cpu_millicores), 0) AS millicore_seconds,"
-        f" coalesce(sum(c.sign * {seconds} * c.memory_mib), 0) AS mib_seconds,"
-        f" coalesce(sum(c.sign * {seconds} * c.gpus), 0) AS gpu_seconds"
+# The fields of `Usage`, and what of a charge is multiplied with its seconds.
+RESOURCES = {
+    "millicore_seconds": "cpu_millicores",
+    "mib_seconds": "memory_mib",
+    "gpu_seconds": "gpus",
+}
+
+
+def sums(seconds: str, names: Iterable[str] = RESOURCES) -> str:
+    """SQL for sums over charges `c`. The columns are called as the fields of `Usage`."""
+    return ", ".join(
+        f"coalesce(sum(c.sign * {seconds} * c.{RESOURCES[name]}), 0) AS {name}" for name in names
     )
 
 
-def amounts(start: str, end: str) -> str:
-    """SQL for the three sums over charges `c`, clipped to [start, end); open ones end %(at)s."""
-    return sums(seconds(start, end))
+def amounts(start: str, end: str, names: Iterable[str] = RESOURCES) -> str:
+    """SQL for sums over charges `c`, clipped to [start, end); open ones end %(at)s."""
+    return sums(seconds(start, end), names)
 
 
 # The three sums over charges `c` from end to end; open ones end %(at)s. A hub may claim that two
@@ -61,23 +67,76 @@ def longest(group: str) -> str:
     )
 
 
-def used_by(group: str, *, user: str = "") -> str:
-    """SQL for what the group, or a person in it, used in [start, end): a row with three sums."""
-    by_person = f"AND user_id = {user}" if user else ""
+CPU = ("millicore_seconds",)
+
+# Months within [start, end), as far as they were summed for the group and have no stale day.
+MONTHS = """
+SELECT m.*, m.month::timestamp AT TIME ZONE 'UTC' AS first,
+       m.until::timestamp AT TIME ZONE 'UTC' AS past
+FROM hub_sessions_groupmonth m
+WHERE m.group_id = {group} AND m.month >= %(start)s AT TIME ZONE 'UTC'
+  AND m.until <= %(end)s AT TIME ZONE 'UTC'
+  AND NOT EXISTS (
+    SELECT FROM hub_sessions_staleday s
+    WHERE s.group_id = {group} AND s.day >= m.month AND s.day < m.until)
+"""
+
+
+def used_by(group: str, *, names: Collection[str] = CPU) -> str:
+    """SQL for what the group used in [start, end): a row with the sums.
+
+    Months that were summed, closed charges of the stretches between them, and open charges, all
+    under one snapshot.
+    """
+    closed = _charges(group, "gap.first", "gap.past", names)
     return f"""
-    SELECT {amounts("%(start)s", "%(end)s")}
-    FROM (
-        SELECT * FROM hub_sessions_charge
-        WHERE group_id = {group} {by_person} AND ended_at > %(start)s AND started_at < %(end)s
-          AND started_at > %(start)s - {longest(f"l.group_id = {group}")}
+    SELECT {", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in names)} FROM (
+        WITH months AS MATERIALIZED ({MONTHS.format(group=group)})
+        SELECT {", ".join(names)} FROM months
         UNION ALL
-        SELECT * FROM hub_sessions_charge
-        WHERE group_id = {group} {by_person} AND ended_at IS NULL AND started_at < %(end)s
+        SELECT c.* FROM (
+            SELECT lag(past, 1, %(start)s) OVER (ORDER BY first) AS first, first AS past
+            FROM (SELECT first, past FROM months UNION ALL SELECT %(end)s, NULL) m
+        ) gap CROSS JOIN LATERAL (
+            SELECT {amounts("gap.first", "gap.past", names)} FROM ({closed}) c
+        ) c
+        WHERE gap.first < gap.past
+        UNION ALL
+        SELECT {amounts("%(start)s", "%(end)s", names)} FROM ({_running(group, names)}) c
+    ) parts
+    """
+
+
+def used_by_person(group: str, user: str) -> str:
+    """SQL for the millicore-seconds that a person used in the group in [start, end)."""
+    whose = f"AND user_id = {user}"
+    return f"""
+    SELECT {amounts("%(start)s", "%(end)s", CPU)}
+    FROM (
+        {_charges(group, "%(start)s", "%(end)s", CPU)} {whose}
+        UNION ALL
+        {_running(group, CPU)} {whose}
     ) c
     """
 
 
-USED = used_by("%(group)s")
+def _charges(group: str, start: str, end: str, names: Iterable[str]) -> str:
+    """SQL for the closed charges of the group that overlap [start, end): a stretch of its index."""
+    return f"""
+    SELECT started_at, ended_at, sign, {", ".join(RESOURCES[name] for name in names)}
+    FROM hub_sessions_charge
+    WHERE group_id = {group} AND ended_at > {start} AND started_at < {end}
+      AND started_at > {start} - {longest(f"l.group_id = {group}")}"""
+
+
+def _running(group: str, names: Iterable[str]) -> str:
+    return f"""
+    SELECT started_at, ended_at, sign, {", ".join(RESOURCES[name] for name in names)}
+    FROM hub_sessions_charge
+    WHERE group_id = {group} AND ended_at IS NULL AND started_at < %(end)s"""
+
+
+USED = used_by("%(group)s", names=RESOURCES)
 
 OF_SESSIONS = f"""
 SELECT c.session_id, {sums(seconds("%(start)s", "%(end)s") + "::numeric")}

@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounting import usage
 from accounting.audit.checks import Check, DifferenceError
-from accounting.rollups import DAYS_OF_CHARGES, KINDS_OF_CHARGES
+from accounting.rollups import DAYS_OF_CHARGES, KINDS_OF_CHARGES, SUMMED
 from accounting.usage import Window
 from quotas.vocabulary import Usage
 from sessions.usage import EVER, WHOLE
@@ -82,7 +82,7 @@ FROM (
     SELECT m.month, d.group_id, d.kind_id, sum(millicore_seconds) AS millicore_seconds,
            sum(mib_seconds) AS mib_seconds, sum(gpu_seconds) AS gpu_seconds
     FROM accounting_summedmonth m JOIN accounting_kindday d
-        ON d.day >= m.month AND d.day < m.month + interval '1 month'
+        ON d.day >= m.month AND d.day < m.until
     GROUP BY m.month, d.group_id, d.kind_id
 ) t
 FULL JOIN (SELECT * FROM accounting_kindmonth JOIN accounting_summedmonth USING (month)) r
@@ -94,24 +94,60 @@ WHERE (t.millicore_seconds, t.mib_seconds, t.gpu_seconds)
 ORDER BY 1, 2, 3 LIMIT 1
 """
 
-USER_MONTHS = """
-SELECT coalesce(t.month, r.month)::text, coalesce(u.username, 'nobody'),
+
+def _months(table: str, *keys: str) -> str:
+    """SQL that compares a roll-up of months that count with the days of the same keys."""
+    key = ", ".join(keys)
+    same = " AND ".join(f"coalesce(r.{name}, 0) = coalesce(t.{name}, 0)" for name in keys)
+    group = "coalesce(t.group_id, r.group_id)" if "group_id" in keys else "0"
+    user = "coalesce(t.user_id, r.user_id)" if "user_id" in keys else "0"
+    return f"""
+    SELECT coalesce(t.month, r.month)::text, concat_ws(', ', g.name, u.username),
+           concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
+           concat_ws(', ', r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+    FROM (
+        SELECT m.month, {key}, {SUMMED}
+        FROM accounting_summedmonth m JOIN accounting_userday d
+            ON d.day >= m.month AND d.day < m.until
+        GROUP BY m.month, {key}
+    ) t
+    FULL JOIN (SELECT r.* FROM {table} r JOIN accounting_summedmonth USING (month)) r
+        ON r.month = t.month AND {same}
+    LEFT JOIN accounts_group g ON g.id = {group}
+    LEFT JOIN accounts_user u ON u.id = {user}
+    WHERE (t.millicore_seconds, t.mib_seconds, t.gpu_seconds)
+          IS DISTINCT FROM (r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+    ORDER BY 1, 2 LIMIT 1
+    """
+
+
+# Launches are counted with each month of a group that is there, whether or not the month is summed
+# for everybody.
+GROUP_MONTHS = f"""
+SELECT r.month::text, coalesce(g.name, 'no group'),
        concat_ws(', ', t.millicore_seconds, t.mib_seconds, t.gpu_seconds),
        concat_ws(', ', r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
-FROM (
-    SELECT m.month, d.user_id, sum(millicore_seconds) AS millicore_seconds,
-           sum(mib_seconds) AS mib_seconds, sum(gpu_seconds) AS gpu_seconds
-    FROM accounting_summedmonth m JOIN accounting_userday d
-        ON d.day >= m.month AND d.day < m.month + interval '1 month'
-    GROUP BY m.month, d.user_id
-) t
-FULL JOIN (SELECT * FROM accounting_usermonth JOIN accounting_summedmonth USING (month)) r
-    ON r.month = t.month AND coalesce(r.user_id, 0) = coalesce(t.user_id, 0)
-LEFT JOIN accounts_user u ON u.id = coalesce(t.user_id, r.user_id)
-WHERE (t.millicore_seconds, t.mib_seconds, t.gpu_seconds)
-      IS DISTINCT FROM (r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
+FROM hub_sessions_groupmonth r
+LEFT JOIN (
+    SELECT m.month, m.group_id, {SUMMED.replace("sum(", "sum(d.")}
+    FROM hub_sessions_groupmonth m JOIN accounting_groupday d
+        ON d.day >= m.month AND d.day < m.until
+        AND coalesce(d.group_id, 0) = coalesce(m.group_id, 0)
+    GROUP BY m.month, m.group_id
+) t ON t.month = r.month AND coalesce(t.group_id, 0) = coalesce(r.group_id, 0)
+LEFT JOIN accounts_group g ON g.id = r.group_id
+WHERE (coalesce(t.millicore_seconds, 0), coalesce(t.mib_seconds, 0), coalesce(t.gpu_seconds, 0))
+   <> (r.millicore_seconds, r.mib_seconds, r.gpu_seconds)
 ORDER BY 1, 2 LIMIT 1
 """
+
+MONTHS = {
+    "groups": GROUP_MONTHS,
+    "groups together": _months("hub_sessions_groupmonth", "group_id"),
+    "people": _months("accounting_usermonth", "user_id"),
+    "people in groups": _months("accounting_membermonth", "group_id", "user_id"),
+}
+MONTH_SENTENCE = "{0}, {1}: days make {2} millicore-, MiB- and GPU-seconds, the roll-up has {3}"
 
 CHECKS = (
     Check(
@@ -124,10 +160,9 @@ CHECKS = (
         GROUP_DAYS,
         "{0}, {1}: people make {2} millicore-, MiB- and GPU-seconds, the roll-up has {3}",
     ),
-    Check(
-        "months of people are the sum of their days",
-        USER_MONTHS,
-        "{0}, {1}: days make {2} millicore-, MiB- and GPU-seconds, the roll-up has {3}",
+    *(
+        Check(f"months of {whose} are the sum of their days", statement, MONTH_SENTENCE)
+        for whose, statement in MONTHS.items()
     ),
     Check(
         "days of kinds are the sum of their charges",

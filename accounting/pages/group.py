@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 
 from accounting import charts, usage
-from accounting.group_usage import of_group
-from accounting.usage import Named, UserUsage, Window
+from accounting.group_usage import Breakdown, of_group
+from accounting.usage import Named, Window
 from accounts.models import Group, Membership
 from lsp_portal.lib.display import QuotaBar, compute_quota_bar, storage_quota_bar
+from lsp_portal.lib.paging import page_number, page_of
 from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
 from quotas.vocabulary import Usage, core_hours, millicore_seconds
 from sessions.models import Session, StorageSample
@@ -65,18 +66,17 @@ def dashboard(
     group: Group, window: Window, period: AllocationPeriod | None, *, members: str = ""
 ) -> Dashboard:
     """The group in the window, with that page of members; quotas where it is a period."""
-    used = of_group(group, window, largest=charts.LARGEST)
-    total = used.total
-    ever = _memberships(group)
-    valid = _in_force(ever, at=window.at)
+    used = of_group(
+        group, window, largest=charts.LARGEST, page=page_number(members), rows=MEMBER_ROWS
+    )
     quota = _quota(group, period, at=window.at)
     samples = list(StorageSample.objects.filter(group=group).newest())
     return Dashboard(
-        total=total,
-        members=Paginator(_members(valid, used.people, total), MEMBER_ROWS).get_page(members),
-        leaders=_leaders(valid),
-        figure=charts.core_hours_per_day(_days(window), used, ranks=_ranks(ever)),
-        compute=_compute_bar(group, quota, total, at=window.at),
+        total=used.total,
+        members=page_of(_members(used), members, of=used.count, rows=MEMBER_ROWS),
+        leaders=_leaders(group, at=window.at),
+        figure=charts.core_hours_per_day(_days(window), used, ranks=_ranks(group)),
+        compute=_compute_bar(group, quota, used.total, at=window.at),
         mode=MODE_WORDS[quota.mode] if quota else "",
         storage=_storage_bar(group, samples, at=window.at),
         storage_measured_at=min((sample.taken_at for sample in samples), default=None),
@@ -92,9 +92,7 @@ def running(group: Group, *, at: datetime) -> int:
 
 def member_rows(group: Group, window: Window) -> list[MemberRow]:
     """The table by member, as on the page."""
-    used = usage.by_user(window, group=group)
-    valid = _in_force(_memberships(group), at=window.at)
-    return _members(valid, used, sum((row.usage for row in used), Usage()))
+    return _members(of_group(group, window, largest=0))
 
 
 def day_cells(group: Group, window: Window) -> Iterator[list[str]]:
@@ -104,50 +102,25 @@ def day_cells(group: Group, window: Window) -> Iterator[list[str]]:
         yield [row.day.isoformat(), *_names(row.user), str(used)]
 
 
-def _memberships(group: Group) -> list[Membership]:
-    """Those of all times, in the order in which they were given."""
-    return list(Membership.objects.filter(group=group).select_related("user").order_by("pk"))
-
-
-def _in_force(ever: Sequence[Membership], *, at: datetime) -> list[Membership]:
-    """The memberships of that moment, one for each person: the one with the strongest role."""
-    weakest_first = sorted(ever, key=lambda member: member.strength)
-    valid = {member.user_id: member for member in weakest_first if member.is_valid(at=at)}
-    return sorted(valid.values(), key=lambda member: member.pk)
-
-
-def _members(
-    valid: Sequence[Membership], used: Sequence[UserUsage], total: Usage
-) -> list[MemberRow]:
-    roles = {member.user.pk: str(member.get_role_display()) for member in valid}
-    rows = [
+def _members(used: Breakdown) -> list[MemberRow]:
+    words = dict(Membership.Role.choices)
+    return [
         MemberRow(
-            row.user, roles.get(row.user.pk if row.user else 0, ""), row.usage,
-            _percent(row.usage, total),
+            row.user, str(words.get(row.role, "")), row.usage, _percent(row.usage, used.total)
         )
-        for row in used
-    ]  # fmt: skip
-    there = {row.user.pk for row in used if row.user}
-    rows += [
-        MemberRow(_named(member), roles[member.user.pk], Usage(), Decimal("0.0"))
-        for member in valid
-        if member.user.pk not in there
+        for row in used.members
     ]
-    return sorted(rows, key=lambda row: (-row.usage.millicore_seconds, _names(row.user)))
 
 
-def _named(member: Membership) -> Named:
-    return Named(member.user.pk, member.user.username, member.user.title)
+def _leaders(group: Group, *, at: datetime) -> list[str]:
+    leading = Membership.objects.filter(group=group, role=Membership.Role.PI).valid(at=at)
+    return sorted({row.user.pk: row.user.title for row in leading.select_related("user")}.values())
 
 
-def _leaders(valid: Sequence[Membership]) -> list[str]:
-    return sorted(member.user.title for member in valid if member.role == Membership.Role.PI)
-
-
-def _ranks(ever: Sequence[Membership]) -> dict[int, int]:
+def _ranks(group: Group) -> dict[int, int]:
     """The place of each person in the group, by id; who leaves keeps it."""
-    people = dict.fromkeys(member.user_id for member in ever)
-    return {user: place for place, user in enumerate(people)}
+    ever = Membership.objects.filter(group=group).order_by("pk").values_list("user", flat=True)
+    return {user: place for place, user in enumerate(dict.fromkeys(ever))}
 
 
 def _names(user: Named | None) -> list[str]:

@@ -5,44 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 
-from accounting import usage
-from accounting.usage import Named, Window
-from accounts.models import Group, User
+from accounting import service_usage
+from accounting.service_usage import Line, Lines, Wish
+from accounting.usage import Window
 from lsp_portal.lib.display import QuotaBar, compute_quota_bar
+from lsp_portal.lib.paging import page_number, page_of
 from quotas.models import AllocationPeriod, Award, ComputeQuota
 from quotas.vocabulary import Usage, core_hours, millicore_seconds
 from sessions.models import Session
-from sessions.storage import sums as storage
 
 ROWS = 25
 COLUMNS = ("name", "title", "core_hours", "storage_bytes")
 GROUP_COLUMNS = (*COLUMNS, "quota_core_hours")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A group or a person with its usage; without a name what belongs to none that is known.
-
-    `storage` in bytes, None where it was never measured; `quota` in millicore-seconds, None
-    without one, or where the window is not an allocation period.
-    """
-
-    named: Named | None
-    usage: Usage
-    storage: int | None
-    quota: int | None = None
-
-    def cells(self) -> list[str]:
-        """The line as CSV has it, in the order of `COLUMNS`."""
-        name, title = (self.named.name, self.named.title) if self.named else ("", "unattributed")
-        stored = "" if self.storage is None else str(self.storage)
-        return [name, title, str(core_hours(self.usage.millicore_seconds)), stored]
-
-    def group_cells(self) -> list[str]:
-        """The same with the quota, in the order of `GROUP_COLUMNS`."""
-        return [*self.cells(), "" if self.quota is None else str(core_hours(self.quota))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +71,16 @@ def overview(
 
     Storage, running, pending and unattributed sessions are those of now.
     """
-    of_groups, of_users = group_lines(window, period), user_lines(window)
-    total = sum((line.usage for line in of_groups), Usage())
+    of_groups = service_usage.by_group(
+        window, _quotas(period, at=window.at), Wish(search, page_number(groups), ROWS)
+    )
+    of_users = service_usage.by_user(window, Wish(search, page_number(users), ROWS))
     return Overview(
-        groups=Paginator(_found(of_groups, search), ROWS).get_page(groups),
-        users=Paginator(_found(of_users, search), ROWS).get_page(users),
-        total=total,
-        awarded=_awarded(total, of_groups, period) if period else None,
-        storage=Stored(_stored(of_groups), _stored(of_users)),
+        groups=page_of(of_groups.lines, groups, of=of_groups.count, rows=ROWS),
+        users=page_of(of_users.lines, users, of=of_users.count, rows=ROWS),
+        total=of_groups.total,
+        awarded=_awarded(of_groups, period) if period else None,
+        storage=Stored(of_groups.stored, of_users.stored),
         running=Session.objects.open().running(at=window.at).count(),
         pending=Session.objects.pending(at=window.at).count(),
         unattributed=Session.objects.unattributed().count(),
@@ -110,61 +88,38 @@ def overview(
 
 
 def group_lines(window: Window, period: AllocationPeriod | None) -> list[Line]:
-    """Every group with usage in the window, storage now, or a quota in the period, most first."""
-    used = {_key(row.group): (row.group, row.usage) for row in usage.by_group(window)}
-    stored, quotas = storage.by_group(), _quotas(period, at=window.at)
-    for group in Group.objects.filter(pk__in=(stored.keys() | quotas.keys()) - used.keys()):
-        used[group.pk] = (Named(group.pk, group.name, group.title), Usage())
-    return _most_first(
-        [Line(named, sums, stored.get(pk), quotas.get(pk)) for pk, (named, sums) in used.items()]
-    )
+    """All groups of the table, in its order."""
+    return service_usage.by_group(window, _quotas(period, at=window.at)).lines
 
 
 def user_lines(window: Window) -> list[Line]:
-    """Every person with usage in the window, or with a home that was measured, most first."""
-    used = {_key(row.user): (row.user, row.usage) for row in usage.by_user(window)}
-    stored = storage.by_user()
-    for user in User.objects.filter(pk__in=stored.keys() - used.keys()):
-        used[user.pk] = (Named(user.pk, user.username, user.title), Usage())
-    return _most_first([Line(named, sums, stored.get(pk)) for pk, (named, sums) in used.items()])
+    """All people of the table, in its order."""
+    return service_usage.by_user(window).lines
 
 
-def _key(named: Named | None) -> int | None:
-    return named.pk if named else None
+def cells(line: Line) -> list[str]:
+    """The line as CSV has it, in the order of `COLUMNS`."""
+    name, title = (line.named.name, line.named.title) if line.named else ("", "unattributed")
+    stored = "" if line.storage is None else str(line.storage)
+    return [name, title, str(core_hours(line.usage.millicore_seconds)), stored]
 
 
-def _quotas(period: AllocationPeriod | None, *, at: datetime) -> dict[int | None, int]:
+def group_cells(line: Line) -> list[str]:
+    """The same with the quota, in the order of `GROUP_COLUMNS`."""
+    return [*cells(line), "" if line.quota is None else str(core_hours(line.quota))]
+
+
+def _quotas(period: AllocationPeriod | None, *, at: datetime) -> dict[int, int]:
+    """The quota of each group in millicore-seconds; none where the window is no period."""
     if period is None:
         return {}
     quotas = ComputeQuota.objects.filter(period=period).with_limit(at=at)
     return {quota.group_id: millicore_seconds(quota.limit) for quota in quotas}
 
 
-def _awarded(total: Usage, lines: list[Line], period: AllocationPeriod) -> Awarded:
+def _awarded(found: Lines, period: AllocationPeriod) -> Awarded:
     awards = Award.objects.filter(period=period).order_by("source")
     parts = [(award.source, millicore_seconds(award.core_hours)) for award in awards]
-    given = sum(line.quota or 0 for line in lines)
-    limit = sum(amount for _, amount in parts) if parts else given
-    return Awarded(parts, given, compute_quota_bar(total.millicore_seconds, limit or None))
-
-
-def _stored(lines: list[Line]) -> int:
-    return sum(line.storage or 0 for line in lines)
-
-
-def _most_first(lines: list[Line]) -> list[Line]:
-    return sorted(
-        lines,
-        key=lambda line: (-line.usage.millicore_seconds, line.named.name if line.named else ""),
-    )
-
-
-def _found(lines: list[Line], search: str) -> list[Line]:
-    word = search.strip().lower()
-    if not word:
-        return lines
-    return [
-        line
-        for line in lines
-        if line.named and word in f"{line.named.name} {line.named.title}".lower()
-    ]
+    limit = sum(amount for _, amount in parts) if parts else found.quotas
+    used = found.total.millicore_seconds
+    return Awarded(parts, found.quotas, compute_quota_bar(used, limit or None))

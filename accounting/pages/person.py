@@ -14,15 +14,23 @@ from quotas.models import HomeQuota
 from quotas.vocabulary import Usage
 from sessions.models import Session, StorageSample
 
+MOST_GROUPS = 24
+"""More groups than nearly anybody works for."""
+
 MOST_AT_ONCE = 50
 """More servers than anybody has at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class MyUsage:
-    """One's usage in a window, by the group that paid (the parts add up), and one's files now."""
+    """One's usage in a window, by the group that paid, and one's files now.
+
+    The groups that paid most, and the sum of the `other_groups`: the parts add up.
+    """
 
     groups: list[GroupUsage]
+    others: Usage
+    other_groups: int
     total: Usage
     storage: list[tuple[StorageSample, QuotaBar]]
 
@@ -30,10 +38,14 @@ class MyUsage:
 def my_usage(user: User, window: Window) -> MyUsage:
     """The usage of one person by group, and the newest measurement of each mount."""
     groups = usage.by_group(window, user=user)
+    groups.sort(key=lambda row: -row.usage.millicore_seconds)
+    rest = groups[MOST_GROUPS:]
     home = HomeQuota.objects.limit_of(user, at=window.at)
     samples = StorageSample.objects.filter(user=user).newest()
     return MyUsage(
-        groups=groups,
+        groups=groups[:MOST_GROUPS],
+        others=sum((row.usage for row in rest), Usage()),
+        other_groups=len(rest),
         total=sum((row.usage for row in groups), Usage()),
         storage=[
             (

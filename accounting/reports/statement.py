@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from accounting.charges import CHARGES_OF_PAIRS, DAY_END, DAY_START
 from accounting.kinds import KIND, NAMED_OF_SESSION, OF_SESSION, SESSION
-from accounting.parts import CLEAN, MONTHS, parts
+from accounting.parts import CLEAN, WHOLE_MONTHS, months_by, parts
 from accounting.reports.wish import KINDS, Wish
 from accounting.rollups import SOMETHING, SUMMED, SUMS
 from accounting.usage import PERSON
@@ -44,13 +44,13 @@ WITH pairs AS MATERIALIZED (
     SELECT r.day, r.group_id FROM accounting_kindday r
     WHERE r.day = ANY(%(cut_days)s::date[]) {{rollup_filter}}
 ), months AS MATERIALIZED (
-    {MONTHS}
+    {WHOLE_MONTHS}
 ), rolled AS (
     SELECT r.group_id, r.kind_id, {SUMS} FROM months m JOIN accounting_kindmonth r
         ON r.month = m.month {{rollup_filter}}
     UNION ALL
     SELECT r.* FROM (
-        SELECT lag(next, 1, %(full_from)s) OVER (ORDER BY month) AS first, month AS next
+        SELECT lag(until, 1, %(full_from)s) OVER (ORDER BY month) AS first, month AS next
         FROM (SELECT * FROM months UNION ALL SELECT %(full_to)s, NULL) m
     ) gap CROSS JOIN LATERAL (
         SELECT r.group_id, r.kind_id, {SUMS} FROM accounting_kindday r
@@ -139,7 +139,7 @@ def _parts(wish: Wish) -> str:
             by_person=wish.asks_people,
             of_groups=of_groups,
             of_user=of_user,
-            by_month=wish.by == ("user",) and not (of_groups or of_user),
+            months=months_by(group=of_groups or "group" in wish.by, person=wish.asks_people),
         )
     if not wish.asks_people:
         narrow = " AND {0}.group_id = ANY(%(groups)s)" if of_groups else ""

@@ -1,5 +1,5 @@
 from sessions.models.adjustments import Adjustment
-from sessions.models.charges import Charge, StaleDay
+from sessions.models.charges import Amounts, Charge, GroupMonth, StaleDay
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
 from sessions.models.ladders import LadderStep, QuotaLadder
@@ -13,7 +13,9 @@ from sessions.models.storage import StorageSample
 __all__ = [
     "Adjustment",
     "Alert",
+    "Amounts",
     "Charge",
+    "GroupMonth",
     "Hub",
     "HubEvent",
     "HubReading",

@@ -79,6 +79,49 @@ class Charge(models.Model):
         return f"{self.get_origin_display()} charge of {self.session}"
 
 
+class Amounts(models.Model):
+    """Exact sums of closed charges: resources times whole seconds."""
+
+    millicore_seconds = models.BigIntegerField(default=0)
+    mib_seconds = models.BigIntegerField(default=0)
+    gpu_seconds = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class GroupMonth(Amounts):
+    """What the closed charges of a group (or of nobody) used in a UTC month, for `sessions.usage`.
+
+    The row counts while none of its days is stale for the group. Rows are disposable: where one
+    is missing, charges are summed. Roll-ups write them by the thousand from charges, whose own
+    foreign keys are checked.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    month = models.DateField(help_text="Its first day.")
+    until = models.DateField(help_text="The first day that is not summed yet.")
+    group = models.ForeignKey(
+        Group,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["group", "month"], name="one_sum_per_group_and_month", nulls_distinct=False
+            ),
+        )
+        indexes = (models.Index(fields=["month"], name="group_month"),)
+
+    def __str__(self) -> str:
+        return f"{self.group or 'nobody'} in {self.month:%Y-%m}"
+
+
 class StaleDay(models.Model):
     """A UTC day of a group whose roll-ups no longer follow from its charges.
 

@@ -1,20 +1,19 @@
-"""What people and groups store now: the newest sample of each mount, added up."""
+"""SQL for what people and groups store now: the newest sample of each mount, added up."""
 
 from __future__ import annotations
 
-from django.db import connection
-
-# From mount to mount along the unique index of the samples, so that their number does not matter.
+# From mount to mount backwards along the unique index of the samples, so that their number does not
+# matter.
 STORED = """
 SELECT o.id, sum(s.used_bytes)::bigint
 FROM {owners} o CROSS JOIN LATERAL (
     WITH RECURSIVE newest AS (
         (SELECT mount, used_bytes FROM hub_sessions_storagesample
-         WHERE {of_owner} ORDER BY mount, taken_at DESC LIMIT 1)
+         WHERE {of_owner} ORDER BY mount DESC, taken_at DESC LIMIT 1)
         UNION ALL
         SELECT n.* FROM newest p CROSS JOIN LATERAL (
             SELECT mount, used_bytes FROM hub_sessions_storagesample
-            WHERE {of_owner} AND mount > p.mount ORDER BY mount, taken_at DESC LIMIT 1
+            WHERE {of_owner} AND mount < p.mount ORDER BY mount DESC, taken_at DESC LIMIT 1
         ) n
     )
     SELECT * FROM newest
@@ -22,21 +21,6 @@ FROM {owners} o CROSS JOIN LATERAL (
 GROUP BY o.id
 """
 
+# The owner and its bytes, for each that was ever measured.
 BY_GROUP = STORED.format(owners="accounts_group", of_owner="group_id = o.id AND user_id IS NULL")
 BY_USER = STORED.format(owners="accounts_user", of_owner="user_id = o.id AND group_id IS NULL")
-
-
-def by_group() -> dict[int | None, int]:
-    """Bytes of each group that was ever measured, by its id."""
-    return _read(BY_GROUP)
-
-
-def by_user() -> dict[int | None, int]:
-    """The same for the homes of people."""
-    return _read(BY_USER)
-
-
-def _read(statement: str) -> dict[int | None, int]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return dict(cursor.fetchall())

@@ -11,7 +11,7 @@ import pytest
 
 from accounting import charts
 from accounting.group_usage import Breakdown
-from accounting.usage import DayUsage, DayUserUsage, Named, UserUsage
+from accounting.usage import DayUsage, DayUserUsage, Named
 from quotas.vocabulary import Usage, core_hours
 
 DAYS = [date(2026, 5, 1) + timedelta(days=number) for number in range(10)]
@@ -43,8 +43,8 @@ def together(rows: Iterable[DayUserUsage]) -> Breakdown:
         if row.user not in named:
             rest[row.day] += row.usage.millicore_seconds
     return Breakdown(
-        people=[UserUsage(user, Usage(sums[user])) for user in ordered],
-        largest=[row for row in rows if row.user in named],
+        other_people=len(ordered) - len(named),
+        largest=[row for user in named for row in rows if row.user == user],
         others=[DayUsage(day, Usage(amount)) for day, amount in rest.items()],
     )
 

@@ -312,3 +312,44 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
 
     with django_assert_num_queries(len(few)):
         text(staff, path)
+
+
+def test_the_overview_pages_through_everybody_once_and_the_last_page_is_the_end(
+    hub: Hub, dora: User, bob: User
+) -> None:
+    for number in range(30):
+        group = factories.group(f"campaign-{number:02}")
+        factories.charged_session(
+            hub, bob, group, ready_at=NOW - DAY, ended_at=NOW - DAY + (number // 2 + 1) * HOUR
+        )
+
+    pages = [rows(dora, "/overview/", "groups", groups=page) for page in ("1", "2", "99", "-1")]
+
+    assert [len(page[:-1]) for page in pages] == [25, 5, 5, 5]
+    names = [cells[1] for page in pages[:2] for cells in page[:-1]]
+    ordered = sorted(range(30), key=lambda number: (-(number // 2), number))
+    assert names == [f"campaign-{number:02}" for number in ordered]
+    assert {page[-1][1] for page in pages} == {"240.000000"}  # the total is that of all pages
+    assert [cells[1] for cells in rows(dora, "/overview/", "groups", q="-07")[:-1]] == [
+        "campaign-07"
+    ]
+    assert "Nothing found" in text(dora, "/overview/", q="%")
+
+
+def test_a_person_of_many_groups_sees_those_that_paid_most_and_the_sum_of_the_others(
+    hub: Hub, bob: User
+) -> None:
+    for number in range(27):
+        factories.charged_session(
+            hub, bob, factories.group(f"g{number:02}", title=f"Group {number:02}"),
+            ready_at=NOW - 3 * DAY, ended_at=NOW - 3 * DAY + (number + 1) * HOUR,
+        )  # fmt: skip
+
+    page = text(bob, "/my/")
+
+    assert [f"<dt>Group {number:02}</dt>" in page for number in range(27)] == [False] * 3 + 24 * [
+        True
+    ]
+    assert 'value="378.000000"' in page
+    assert 'value="6.000000"' in page.split("Other groups")[1]
+    assert "3 groups" in page

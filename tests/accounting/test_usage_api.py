@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounting import usage
-from accounting.pages.overview import group_lines
+from accounting.pages.overview import cells, group_lines
 from accounting.usage import Window
 from accounts.models import User
 from lsp_portal.lib import clock
@@ -148,7 +148,7 @@ def test_in_every_window_the_sums_are_those_of_the_overview(
     answer = rows(cast.dora, by="group", first=str(begin), last=str(begin + timedelta(days=length)))
     moments = (datetime.fromisoformat(answer[name]) for name in ("start", "end", "at"))
     lines = group_lines(Window(*moments), None)
-    shown = {line.named.name: line.cells()[2] for line in lines if line.named}
+    shown = {line.named.name: cells(line)[2] for line in lines if line.named}
     assert hours(answer, "group") == shown
 
 
