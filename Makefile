@@ -44,7 +44,8 @@ test-cluster: env
 	$(BIN)/pytest tests/kubernetes/contract --kubeconfig=$(KUBECONFIG) --allow-hosts=127.0.0.1,::1,localhost,$(CLUSTER_HOST)
 
 chaos: env
-	EVENT_STORIES=2000 LADDER_STORIES=500 $(BIN)/pytest tests/sessions/events/test_any_order.py tests/sessions/test_enforcement_bound.py
+	EVENT_STORIES=2000 LADDER_STORIES=500 EVIDENCE_STORIES=1000 $(BIN)/pytest tests/sessions/events/test_any_order.py tests/sessions/reconciling/test_more_evidence.py tests/sessions/test_enforcement_bound.py
+	CHAOS_SESSIONS=$${CHAOS_SESSIONS:-1500} CHAOS_SECONDS=$${CHAOS_SECONDS:-900} CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} $(BIN)/pytest -s tests/chaos
 
 bench: env
 	$(BIN)/python -m tests.bench

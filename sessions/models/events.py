@@ -114,6 +114,7 @@ class Alert(models.Model):
     class Kind(models.TextChoices):
         SEQUENCE_REUSED = "sequence_reused", "two events with one sequence number"
         EMPTY_SNAPSHOT = "empty_snapshot", "an empty snapshot while sessions run"
+        OUTBOX_LOST = "outbox_lost", "an outbox that began anew"
         CONFLICT = "conflict", "one event id with two contents"
         MANY_REMOVALS = "many_removals", "many sessions of removed members at once"
         HUB_UNREAD = "hub_unread", "a hub whose list of servers cannot be read"

@@ -60,6 +60,7 @@ class Repair(models.Model):
         ENDED = "ended", "end that was never reported"
         UNRECORDED = "unrecorded", "server without a session"
         ADOPTED = "adopted", "session made from lists"
+        LOST = "lost", "outbox that began anew"
 
     class Confidence(models.TextChoices):
         HIGH = "high", "high"
@@ -74,7 +75,9 @@ class Repair(models.Model):
     user_name = models.TextField("name at the hub")
     server = models.TextField(blank=True)
     seat = models.UUIDField(null=True)
-    moment = models.DateTimeField(help_text="The end, or the start of the server.")
+    moment = models.DateTimeField(
+        help_text="The end, the start of the server, or of the new outbox."
+    )
     said = models.TextField("what the hub said")
     changed = models.TextField("what was changed")
     confidence = models.CharField(max_length=6, choices=Confidence)

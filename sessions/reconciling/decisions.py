@@ -138,8 +138,10 @@ def confidence(end: datetime, seen_at: datetime) -> Repair.Confidence:
 
 
 def _time_of(listing: Listing, asked_at: datetime) -> datetime:
-    """No server that the list lacks was there then: the earlier of both clocks, whole seconds."""
-    return min(asked_at, listing.hub_time or asked_at).replace(microsecond=0)
+    """When the list was asked for, by the hub's clock as all events are, in whole seconds."""
+    if listing.hub_time is None:
+        return asked_at.replace(microsecond=0)
+    return listing.hub_time - timedelta(seconds=listing.took // timedelta(seconds=1))
 
 
 def _clock_doubt(listing: Listing, asked_at: datetime, margins: Margins) -> str:

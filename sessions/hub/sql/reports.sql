@@ -54,6 +54,40 @@ BEGIN
     GROUP BY n.epoch;
 END $$;
 
+-- The first event of a sender while others are known from another: the outbox began anew, and what
+-- the old one had not sent is lost. What the portal itself found comes from no outbox.
+CREATE OR REPLACE FUNCTION hub_sessions_report_new_outbox(
+    p_hub bigint, p_at timestamptz, p_stored bigint[]
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    first hub_sessions_hubevent;
+    last_time timestamptz;
+BEGIN
+    FOR first IN SELECT e.* FROM unnest(p_stored) AS k (id) CROSS JOIN LATERAL (
+        SELECT * FROM hub_sessions_hubevent h WHERE h.id = k.id OFFSET 0
+    ) e WHERE e.seq = 1 AND e.type <> 'session.found' AND NOT EXISTS (
+        SELECT FROM hub_sessions_hubevent o
+        WHERE o.hub_id = p_hub AND o.epoch = e.epoch AND o.id <> ALL (p_stored))
+    LOOP
+        SELECT e.time INTO last_time FROM hub_sessions_hubevent e
+        WHERE e.hub_id = p_hub AND e.seq > 0 AND e.type <> 'session.found'
+            AND e.epoch <> first.epoch AND e.id <> ALL (p_stored)
+        ORDER BY e.id DESC LIMIT 1;
+        CONTINUE WHEN last_time IS NULL;
+        PERFORM hub_sessions_alert(p_hub, p_at, 'outbox_lost', 'epoch ' || first.epoch,
+            'The hub''s outbox began anew: was its disk lost? What was repaired says what cannot be '
+            'known.');
+        INSERT INTO hub_sessions_repair (
+            hub_id, kind, user_name, server, moment, said, changed, confidence, found_at)
+        VALUES (p_hub, 'lost', '', '', first.time,
+            'Its outbox began anew. The last event before was of '
+                || to_char(last_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC.',
+            'Nothing. What the old outbox had not sent is lost: ends are found from lists of '
+            'servers and may be late; sessions that began and ended in between have no record.',
+            'high', p_at);
+    END LOOP;
+END $$;
+
 -- An empty snapshot that nobody believes yet is an alert until a later one makes it clear.
 CREATE OR REPLACE FUNCTION hub_sessions_report_empty(p_hub bigint, p_at timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$

@@ -75,6 +75,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM hub_sessions_report_reuse(p_hub, p_at, stored);
+    PERFORM hub_sessions_report_new_outbox(p_hub, p_at, stored);
     IF with_parts THEN
         SELECT changed, newcomer INTO snapshots, snapshot
         FROM hub_sessions_add_parts(p_hub, p_events, stored);

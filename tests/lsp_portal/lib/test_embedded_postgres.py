@@ -19,7 +19,9 @@ import psycopg2
 address = embedded_postgres.join(pathlib.Path(sys.argv[1]))
 connection = psycopg2.connect(address.url)
 print(connection.info.dbname, flush=True)
-sys.stdin.read()
+for line in sys.stdin:
+    address = embedded_postgres.join(pathlib.Path(sys.argv[1]))
+    print(psycopg2.connect(address.url).info.dbname, flush=True)
 """
 
 
@@ -37,6 +39,11 @@ class User:
     def database(self) -> str:
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
+
+    def connect_again(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("again\n")
+        self.process.stdin.flush()
 
     def leave(self) -> None:
         self.process.communicate(timeout=30)
@@ -99,6 +106,21 @@ def test_a_killed_server_starts_again(folder: Path) -> None:
     second = User(folder)
     assert second.database() == "lsp_portal"
     second.leave()
+
+
+def test_a_killed_server_starts_again_for_those_who_use_it(folder: Path) -> None:
+    users = [User(folder) for _ in range(2)]
+    assert [user.database() for user in users] == ["lsp_portal"] * 2
+    server = _server(folder)
+    assert server is not None
+    server.kill()
+    server.wait(20)
+    for user in users:
+        user.connect_again()
+    assert [user.database() for user in users] == ["lsp_portal"] * 2
+    for user in users:
+        user.leave()
+    assert _server(folder) is None
 
 
 def test_a_stale_pid_of_another_program_is_not_taken_for_the_server(folder: Path) -> None:

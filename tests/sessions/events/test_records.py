@@ -179,6 +179,15 @@ def test_a_session_that_two_snapshots_in_a_row_do_not_list_ended_at_the_first(
     assert Charge.objects.get(session=gone).ended_at is None
 
 
+def test_a_ready_that_comes_after_the_snapshots_that_lack_it_is_charged_until_the_first(
+    sender: Sender,
+) -> None:
+    sender.take_in([sender.requested(0), sender.snapshot(10, "a"), sender.snapshot(20, "b")])
+    sender.take_in([sender.ready(5)])
+    charge = Charge.objects.get()
+    assert charge.ended_at == START + timedelta(seconds=10)
+
+
 def test_parts_may_be_counted_from_0(sender: Sender) -> None:
     sender.take_in([sender.snapshot(100, "a", [1], part=0, parts=2)])
     assert not Snapshot.objects.get().is_complete

@@ -14,6 +14,7 @@ from sessions.models import Repair
 from sessions.reconciling.decisions import Finding, Margins, Open, believed, confidence, find
 
 NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 NO_TIME = timedelta(0)
@@ -38,7 +39,7 @@ def crowd(size: int) -> list[str]:
 
 def test_a_list_that_agrees_with_the_records_says_nothing_new() -> None:
     finding = found([server("alice"), server("bob")], [runs("alice"), runs("bob")])
-    assert finding == Finding(NOW, running=2, missing=0, unrecorded=(), doubt="")
+    assert finding == Finding(NOW - 2 * SECOND, running=2, missing=0, unrecorded=(), doubt="")
 
 
 def test_what_the_list_lacks_is_missing() -> None:
@@ -114,9 +115,10 @@ class TestDoubts:
     def test_a_hub_that_says_no_time_is_believed(self) -> None:
         assert found([], [], None).doubt == ""
 
-    def test_the_list_is_of_the_earlier_of_both_clocks(self) -> None:
-        assert found([], [], NOW - timedelta(seconds=9)).time == NOW - timedelta(seconds=9)
-        assert found([], [], NOW + timedelta(seconds=9)).time == NOW
+    @pytest.mark.parametrize("ahead", [-9, 0, 9])
+    def test_the_list_is_of_the_question_by_the_hubs_clock(self, ahead: int) -> None:
+        hub_time = NOW + ahead * SECOND
+        assert found([], [], hub_time).time == hub_time - 2 * SECOND
 
 
 @pytest.mark.parametrize(
