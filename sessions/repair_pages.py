@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import group_visible_or_404, person, registered
 from accounts.models import Group, User
 from lsp_portal.lib import clock
+from lsp_portal.lib.forms import PortalForm
 from lsp_portal.lib.paging import BoundedPaginator
 from sessions.models import Hub, Repair
 
@@ -30,8 +31,10 @@ FIELDS = {
 }
 
 
-class RepairFilter(forms.Form):
+class RepairFilter(PortalForm):
     """What of the repairs is shown; an empty field asks for nothing."""
+
+    marks_optional = False
 
     q = forms.CharField(label="Name at the hub", required=False, max_length=100)
     group = forms.CharField(required=False, max_length=30)

@@ -12,6 +12,7 @@ from django.core.management import call_command
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ["accounts", "quotas", "sessions", "accounting", "lsp_portal"]
 MODULE_LIMIT = 450  # lines; a module is split by topic at about 400
+SETTINGS = "lsp_portal/settings.py"  # one list, read from top to bottom, whatever its length
 
 
 def _settings_from_the_environment() -> set[str]:
@@ -54,6 +55,7 @@ def test_no_module_outgrows_its_limit() -> None:
         for path in modules
         if "migrations" not in path.parts
     }
+    assert sizes.pop(SETTINGS)
     assert {name: size for name, size in sizes.items() if size > MODULE_LIMIT} == {}
 
 

@@ -50,6 +50,8 @@ PAGES: dict[str, list[str]] = {
         "/account/notices/settings/",
         "/reports/?by=image&then=size",
         "/reports/members/",
+        "/requests/",
+        "/sessions/{running}/move/",
     ],
     "dora": [
         "/reports/",
