@@ -6,7 +6,7 @@ from sessions.models import Hub, Image, ImageSource, Reattribution, Size
 
 def watch_catalogue() -> None:
     watch(
-        Hub, "name", "title", "public_url", "api_url", "maintenance", "lease_seconds",
+        Hub, "name", "title", "public_url", "api_url", "mode", "maintenance", "lease_seconds",
         "max_sessions_per_user", "idle_rule", "default_image", "default_size",
         about=lambda hub: f"the hub {hub.name}",
         many=("images", "sizes"),

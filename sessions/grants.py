@@ -231,8 +231,7 @@ def _is_same(session: Session, ask: Ask) -> bool:
     return bool(session.grant["asked"] == ask.content())
 
 
-def withdraw(granted: Grant, *, reason: str, at: datetime) -> None:
-    """Let the grant run out now, unless its server is ready: the session has failed."""
-    Session.objects.filter(pk=granted.number, ready_at=None, ended_at=None).update(
-        lease_until=at, message=reason
-    )
+def withdraw(number: int, *, reason: str, at: datetime) -> None:
+    """Let the grant of that session run out now, unless its server is ready: it has failed."""
+    waiting = Session.objects.filter(pk=number, ready_at=None, ended_at=None, lease_until__gt=at)
+    waiting.update(lease_until=at, message=reason)

@@ -21,6 +21,7 @@ from sessions.catalogue import (
     image_elsewhere,
     size_elsewhere,
 )
+from sessions.driving import asking as driving
 from sessions.grants import Ask, Grant, granted_before, record
 from sessions.holds import Standing, standing
 from sessions.models import Hub, Session
@@ -203,8 +204,12 @@ def _size_elsewhere(choices: Choices, ask: Ask) -> SizeChoice:
 
 
 def ask_to_stop(session: Session, *, at: datetime) -> bool:
-    """Note that the session is to stop, once; False where it has ended already."""
+    """Note that the session is to stop, once; False where it has ended already.
+
+    Where the portal runs its server, that is stopped too, and False means that nothing is left.
+    """
+    may_be_there = driving.ask_to_stop(session, at=at)
     if session.state(at=at) in (Session.State.ENDED, Session.State.FAILED):
-        return False
+        return may_be_there
     Session.objects.filter(pk=session.pk, stop_requested_at=None).update(stop_requested_at=at)
     return True

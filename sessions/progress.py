@@ -1,11 +1,13 @@
-"""The steps of a session in words, computed from its record."""
+"""The steps of a session in words: from its record, or as the portal noted them on the way."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sessions.models import Session
+from sessions.driving.showing import server_of
+from sessions.driving.steps import GRANTED
+from sessions.models import Server, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,11 @@ class Step:
 
 def progress(session: Session, *, at: datetime, after: int = 0) -> list[Step]:
     """The steps behind the cursor so far, in their order."""
+    server = server_of(session)
+    if server is not None:
+        return [step for step in _granted(session) if after < GRANTED] + _noted(server, after)
     steps = [
-        (session.granted_at, f"Granted: {session.size or 'a server'}, {_payer(session)}"),
+        (session.granted_at, _grant(session)),
         (session.requested_at, "The hub starts the server"),
         (session.ready_at, "The server is ready"),
         (session.stop_requested_at, _stop(session)),
@@ -31,6 +36,20 @@ def progress(session: Session, *, at: datetime, after: int = 0) -> list[Step]:
         for seq, (moment, message) in enumerate(steps, start=1)
         if moment is not None and seq > after
     ]
+
+
+def _granted(session: Session) -> list[Step]:
+    moment = session.granted_at
+    return [] if moment is None else [Step(GRANTED, moment, _grant(session))]
+
+
+def _noted(server: Server, after: int) -> list[Step]:
+    rows = server.steps.filter(seq__gt=after).order_by("seq")
+    return [Step(row.seq, row.at, f"{row.message} {row.advice}".strip()) for row in rows]
+
+
+def _grant(session: Session) -> str:
+    return f"Granted: {session.size or 'a server'}, {_payer(session)}"
 
 
 def _payer(session: Session) -> str:

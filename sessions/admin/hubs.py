@@ -74,7 +74,7 @@ class HubAdmin(KeptAdmin[Hub]):
     inlines = (SecretInline,)
     change_form_template = "admin/hub_sessions/hub/change_form.html"
     fieldsets = (
-        (None, {"fields": ("name", "title", "public_url", "api_url")}),
+        (None, {"fields": ("name", "title", "public_url", "api_url", "mode")}),
         (
             "Starting sessions",
             {"fields": ("maintenance", "lease_seconds", "max_sessions_per_user", "idle_rule")},

@@ -9,10 +9,15 @@ from uuid import UUID
 import orjson
 
 from lsp_portal.lib.problems import Problem
+from sessions.driving.asking import StartAsk
 from sessions.grants import Ask
 from sessions.sub_names import WANTED, BadSubNameError, sub_name
 
 MAX_LENGTH = 1024  # characters of a string
+MAX_ARGUMENTS = 100
+MAX_VALUE = 65536  # characters of one variable
+MAX_ENVIRONMENT = 500_000  # bytes; the cluster keeps at most 1 MiB in one place
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", re.IGNORECASE)
 
 
@@ -28,6 +33,16 @@ def read_ask(body: bytes) -> Ask:
         image=_optional_text(fields, "image"),
         size=_optional_text(fields, "size"),
         sub_name=_sub_name(fields),
+    )
+
+
+def read_start(body: bytes) -> StartAsk:
+    """What a hub wants to run for a session, in the body of a POST."""
+    fields = _object(body)
+    return StartAsk(
+        command=_command(_required(fields, "command")),
+        environment=_environment(_required(fields, "environment")),
+        port=_port(_required(fields, "port")),
     )
 
 
@@ -90,11 +105,35 @@ def _sub_name(fields: dict[str, Any]) -> str | None:
         raise _bad("sub_name", f"must have {WANTED}") from error
 
 
-def _checked_text(name: str, value: object) -> str:
+def _command(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_ARGUMENTS:
+        raise _bad("command", f"must be a list of 1 to {MAX_ARGUMENTS} strings")
+    return tuple(_checked_text(f"command[{place}]", each) for place, each in enumerate(value))
+
+
+def _environment(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise _bad("environment", "must be an object of strings")
+    for name, text in value.items():
+        if not VARIABLE.fullmatch(name):
+            raise _bad("environment", f"“{name[:80]}” is not the name of a variable")
+        _checked_text(f"environment.{name}", text, longest=MAX_VALUE)
+    if sum(len(name) + len(text.encode()) for name, text in value.items()) > MAX_ENVIRONMENT:
+        raise _bad("environment", f"must have at most {MAX_ENVIRONMENT} bytes in all")
+    return value
+
+
+def _port(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1024 <= value <= 65535:
+        raise _bad("port", "must be a number from 1024 to 65535")
+    return value
+
+
+def _checked_text(name: str, value: object, *, longest: int = MAX_LENGTH) -> str:
     if not isinstance(value, str):
         raise _bad(name, "must be a string")
-    if len(value) > MAX_LENGTH:
-        raise _bad(name, f"must have at most {MAX_LENGTH} characters, not {len(value)}")
+    if len(value) > longest:
+        raise _bad(name, f"must have at most {longest} characters, not {len(value)}")
     if "\0" in value:
         raise _bad(name, "must not contain NUL")
     return value

@@ -47,7 +47,7 @@ def start_from_portal(
     try:
         client.start_server(name, server, _options(ask), actor=name)
     except (HubUnavailable, HubRefused) as error:
-        withdraw(granted, reason=str(error), at=at)
+        withdraw(granted.number, reason=str(error), at=at)
         raise
     return granted
 

@@ -9,4 +9,5 @@ urlpatterns = [
     path("launch-options", views_launch.options, name="hub-launch-options"),
     path("sessions", views_launch.sessions, name="hub-sessions"),
     path("sessions/<str:session>", views_launch.session, name="hub-session"),
+    path("sessions/<str:session>/server", views_launch.server, name="hub-server"),
 ]

@@ -11,8 +11,10 @@ from django.http import HttpRequest, HttpResponse
 
 from lsp_portal.lib import clock
 from lsp_portal.lib.problems import Problem, endpoint
+from sessions.driving.asking import StartRefused, ask_to_start
+from sessions.driving.showing import driven_content, state_of
 from sessions.grants import Grant
-from sessions.hub.asks import read_ask, read_cursor, read_user, session_id
+from sessions.hub.asks import read_ask, read_cursor, read_start, read_user, session_id
 from sessions.hub.environment import environment
 from sessions.hub.signing import verified_hub
 from sessions.launch import ask_to_stop, grant
@@ -57,6 +59,21 @@ def session(request: HttpRequest, hub: str, session: str) -> HttpResponse:
     return _json(session_content(sender, record, at=at, after=after))
 
 
+@endpoint("POST")
+def server(request: HttpRequest, hub: str, session: str) -> HttpResponse:
+    """The start of a session's server in the portal's cluster."""
+    sender = verified_hub(request, hub)
+    ask, at = read_start(request.body), clock.now()
+    record = _record(sender, session)
+    try:
+        ask_to_start(record, ask, at=at)
+    except StartRefused as refusal:
+        title = "The server is not started"
+        raise Problem(refusal.status, refusal.code, title, refusal.detail) from refusal
+    record = _record(sender, session)
+    return _json(session_content(sender, record, at=at, after=0), status=202)
+
+
 def grant_content(hub: Hub, granted: Grant) -> dict[str, Any]:
     """A grant as the hub is told it."""
     return {
@@ -77,15 +94,21 @@ def session_content(hub: Hub, record: Session, *, at: datetime, after: int) -> d
     return {
         "session": record.key,
         "number": record.number,
-        "state": record.state(at=at),
+        "state": state_of(record, at=at),
         "url": record.url,
         "progress": progress(record, at=at, after=after),
+        **driven_content(record),
     }
 
 
 def _record(hub: Hub, session: str) -> Session:
     key = session_id(session)
-    found = key and Session.objects.select_related("group", "hub").filter(hub=hub, key=key).first()
+    found = (
+        key
+        and Session.objects.select_related("group", "hub", "driven")
+        .filter(hub=hub, key=key)
+        .first()
+    )
     if not found:
         detail = f"This hub has no session “{session[:80]}”."
         raise Problem(404, "unknown_session", "There is no such session", detail)

@@ -1,5 +1,7 @@
 from sessions.models.adjustments import Adjustment
 from sessions.models.charges import Amounts, Charge, GroupMonth, StaleDay
+from sessions.models.charges import Charge, StaleDay
+from sessions.models.driving import ClusterLook, Server, ServerStep
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
 from sessions.models.ladders import LadderStep, QuotaLadder
@@ -16,6 +18,7 @@ __all__ = [
     "Amounts",
     "Charge",
     "GroupMonth",
+    "ClusterLook",
     "Hub",
     "HubEvent",
     "HubReading",
@@ -29,6 +32,8 @@ __all__ = [
     "QuotaLadder",
     "Reattribution",
     "Repair",
+    "Server",
+    "ServerStep",
     "Session",
     "Size",
     "Snapshot",

@@ -122,6 +122,8 @@ class Alert(models.Model):
         UNRECORDED = "unrecorded", "servers without a session"
         IMAGES = "images", "a registry whose images cannot be read"
         NOT_STOPPED = "not_stopped", "sessions beyond their quota that go on"
+        STRAY_OBJECT = "stray_object", "objects in the cluster without a session"
+        NOT_GONE = "not_gone", "servers that do not end"
 
     hub = models.ForeignKey(Hub, on_delete=models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=30, choices=Kind)

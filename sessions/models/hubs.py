@@ -145,6 +145,10 @@ class Size(CatalogueEntry):
 class Hub(models.Model):
     """One JupyterHub."""
 
+    class Mode(models.TextChoices):
+        OBSERVE = "observe", "observe: the hub starts servers itself"
+        DRIVE = "drive", "drive: the portal starts servers in its cluster"
+
     name = models.CharField(max_length=20, unique=True, validators=[validate_hub_name])
     title = models.CharField(max_length=60)
     public_url = models.CharField(
@@ -160,6 +164,13 @@ class Hub(models.Model):
         blank=True,
         validators=[validate_address],
         help_text="The hub's REST API as the portal reaches it (…/hub/api).",
+    )
+    mode = models.CharField(
+        max_length=7,
+        choices=Mode,
+        default=Mode.OBSERVE,
+        db_default=Mode.OBSERVE,
+        help_text="Drive needs the plugin's PortalSpawner at the hub.",
     )
     maintenance = models.CharField(
         max_length=255, blank=True, help_text="While this is set nobody can start; people read it."
@@ -190,6 +201,9 @@ class Hub(models.Model):
         constraints = (
             models.CheckConstraint(
                 condition=Q(name__regex=HUB_NAME_REGEX), name="hub_name_is_a_slug"
+            ),
+            models.CheckConstraint(
+                condition=Q(mode__in=("observe", "drive")), name="hub_mode_is_known"
             ),
         )
 
