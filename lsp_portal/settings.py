@@ -296,6 +296,7 @@ KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=
 KUBERNETES_PREPULL_NAMESPACE = env.text("KUBERNETES_PREPULL_NAMESPACE", "")
 KUBERNETES_PREPULL_PRIORITY = env.text("KUBERNETES_PREPULL_PRIORITY", "")
 KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
+KUBERNETES_SWEEP_SECONDS = env.integer("KUBERNETES_SWEEP_SECONDS", 60, minimum=1)
 
 # Members by claims of identity providers: a sync that would remove more than this share stops
 
@@ -400,6 +401,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "prepull-images": {"task": "sessions.tasks.prepull_images", "schedule": 60.0},
     "sync-images": {"task": "sessions.tasks.sync_images", "schedule": 60.0},
+    "sweep-cluster": {
+        "task": "sessions.tasks.sweep_cluster",
+        "schedule": float(KUBERNETES_SWEEP_SECONDS),
+    },
     "enforce-quotas": {
         "task": "sessions.tasks.enforce_quotas",
         "schedule": float(ENFORCEMENT_SECONDS),

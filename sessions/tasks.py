@@ -6,6 +6,7 @@ from celery import shared_task
 
 from lsp_portal.lib import clock
 from sessions import enforcement, removals
+from sessions.kubernetes import following, starting, stopping, sweeping
 from sessions.kubernetes.prepulling.prepull import prepull
 from sessions.models import Hub
 from sessions.reattributing import requests
@@ -48,3 +49,35 @@ def sync_images() -> int:
 def prepull_images() -> int:
     """Have nodes fetch images before anybody waits for them; how many fetches were begun."""
     return prepull(at=clock.now())
+
+
+@shared_task
+def start_server(number: int) -> None:
+    """Bring the server of that session into the cluster, and see that somebody looks after it."""
+    again = starting.start(number, at=clock.now(), now=clock.now)
+    if again is not None:
+        start_server.apply_async((number,), countdown=again.total_seconds())
+    follow_servers.delay()
+
+
+@shared_task
+def stop_server(number: int) -> None:
+    """Take the server of that session out of the cluster."""
+    again = stopping.stop(number, at=clock.now(), now=clock.now)
+    if again is not None:
+        follow_servers.apply_async(countdown=again.total_seconds())
+
+
+@shared_task
+def follow_servers() -> None:
+    """Look at the servers in motion, and again after a pause while there are any."""
+    if following.follow(at=clock.now()):
+        follow_servers.apply_async(countdown=following.PAUSE.total_seconds())
+
+
+@shared_task
+def sweep_cluster() -> int:
+    """Compare the cluster with the rows; the number of objects that were removed."""
+    removed = sweeping.sweep(at=clock.now())
+    follow_servers.delay()
+    return removed

@@ -1,6 +1,5 @@
 from sessions.models.adjustments import Adjustment
 from sessions.models.charges import Amounts, Charge, GroupMonth, StaleDay
-from sessions.models.charges import Charge, StaleDay
 from sessions.models.driving import ClusterLook, Server, ServerStep
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
