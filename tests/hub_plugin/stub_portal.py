@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.hub_plugin.contract import faults_of, is_uuid
+from tests.hub_plugin.stub_driver import StubDriver
 
 SECRET = "whsec_" + base64.b64encode(b"hub and portal share these bytes").decode()
 MAX_BYTES = 2**20
@@ -110,6 +111,7 @@ class StubPortal:
         self.environment: dict[str, str] = {}
         self.options: Callable[[str], Reply] = lambda user: (200, {"user": user, **OPTIONS})
         self.decide: Callable[[dict[str, Any]], Reply | None] = lambda wish: None
+        self.driver: StubDriver | None = None
         self.lock = threading.Lock()
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
@@ -162,6 +164,9 @@ class StubPortal:
         if (method, path) == ("GET", "launch-options"):
             time.sleep(self.delay)
             return self.options(parse_qs(urlsplit(target).query)["user"][0])
+        if self.driver and path.startswith("sessions/"):
+            query = parse_qs(urlsplit(target).query)
+            return self.driver.answer(method, path.split("/"), query, json.loads(body or b"null"))
         self.breaches.append(f"no such thing: {method} {target}")
         return 404, {}
 
@@ -225,6 +230,9 @@ class PortalHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def log_message(self, *args: object) -> None:
         pass
 
@@ -276,6 +284,7 @@ class PortalHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        body = b"" if status == 204 else body
         self.send_response(status)
         for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
             self.send_header(name, value)

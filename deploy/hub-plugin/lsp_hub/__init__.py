@@ -10,6 +10,7 @@ from lsp_hub.version import __version__
 
 __all__ = [
     "PortalAuthenticator",
+    "PortalSpawner",
     "__version__",
     "configure",
     "configure_login",
@@ -18,9 +19,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """PortalAuthenticator, loaded when it is asked for: not every hub has oauthenticator."""
-    if name != "PortalAuthenticator":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from lsp_hub.authenticator import PortalAuthenticator
+    """The classes for the hub alone, loaded when they are asked for.
 
-    return PortalAuthenticator
+    PortalAuthenticator needs oauthenticator, which not every hub has, PortalSpawner JupyterHub,
+    which the tests of the plugin do without.
+    """
+    if name == "PortalAuthenticator":
+        from lsp_hub.authenticator import PortalAuthenticator
+
+        return PortalAuthenticator
+    if name == "PortalSpawner":
+        from lsp_hub.spawner import PortalSpawner
+
+        return PortalSpawner
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

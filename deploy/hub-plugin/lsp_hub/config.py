@@ -174,7 +174,10 @@ def _watch_spawner(c: Any, runtime: Runtime) -> None:
     section = c["JupyterHub"]
     try:
         chosen = section.get("spawner_class")
-        section["spawner_class"] = watched(_spawner_class(chosen), runtime.session_of)
+        spawner = watched(_spawner_class(chosen), runtime.session_of)
+        if hasattr(spawner, "lsp_runtime"):
+            spawner.lsp_runtime = runtime
+        section["spawner_class"] = spawner
     except Exception as error:
         logging.getLogger("lsp_hub").warning("How servers end will not be seen: %s", error)
 

@@ -80,6 +80,27 @@ class Portal:
         answer = await self._ask("POST", "sessions", seconds, body=json.dumps(wish).encode())
         return _content(answer, expected=201)
 
+    async def start_server(
+        self, session: str, wish: Mapping[str, Any], seconds: float
+    ) -> dict[str, Any]:
+        """Let the portal run the server of a session. Raises as `launch` does."""
+        body = json.dumps(wish).encode()
+        answer = await self._ask("POST", f"sessions/{session}/server", seconds, body=body)
+        return _content(answer, expected=202)
+
+    async def session(self, session: str, after: int, seconds: float) -> dict[str, Any]:
+        """How a session is, with its steps behind the cursor. Raises as `launch` does."""
+        query = {"after": str(after)}
+        answer = await self._ask("GET", f"sessions/{session}", seconds, query=query)
+        return _content(answer, expected=200)
+
+    async def stop_server(self, session: str, seconds: float) -> bool:
+        """Ask for the end; whether nothing of the server is left. Raises as `launch` does."""
+        answer = await self._ask("DELETE", f"sessions/{session}", seconds)
+        if answer.status == 202:
+            return False
+        return answer.status == 204 or bool(_content(answer, expected=204))
+
     async def _ask(
         self,
         method: str,
