@@ -208,8 +208,10 @@ def ask_to_stop(session: Session, *, at: datetime) -> bool:
 
     Where the portal runs its server, that is stopped too, and False means that nothing is left.
     """
-    may_be_there = driving.ask_to_stop(session, at=at)
+    is_left = driving.ask_to_stop(session, at=at)
+    if is_left is False:
+        return False  # the record may still wait for the hub to tell the end
     if session.state(at=at) in (Session.State.ENDED, Session.State.FAILED):
-        return may_be_there
+        return bool(is_left)
     Session.objects.filter(pk=session.pk, stop_requested_at=None).update(stop_requested_at=at)
     return True

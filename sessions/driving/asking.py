@@ -110,13 +110,15 @@ def _row(ask: StartAsk, at: datetime) -> dict[str, object]:
     }
 
 
-def ask_to_stop(session: Session, *, at: datetime, why: str = "") -> bool:
-    """Stop the server that the portal runs for the session, if any.
+def ask_to_stop(session: Session, *, at: datetime, why: str = "") -> bool | None:
+    """Stop the server that the portal runs for the session; None where it runs none.
 
     Whether anything of it may still be in the cluster.
     """
     server = Server.objects.filter(pk=session.pk).first()
-    if server is None or server.cleaned_at is not None:
+    if server is None:
+        return None
+    if server.cleaned_at is not None:
         return False
     states.stop(server, at=at, why=why)
     return True

@@ -191,6 +191,17 @@ def test_a_stop_is_not_over_before_everything_is_removed(
     assert session.message == "Stopped before it was ready."
 
 
+def test_a_hub_hears_that_nothing_is_left_before_it_has_told_the_end(
+    platform: Platform, session: Session
+) -> None:
+    ask(platform)
+    Session.objects.update(ready_at=NOW)
+    assert delete(platform, at=NOW + SECOND) == 202
+    assert states.mark_clean(Server.objects.get(), at=NOW + 2 * SECOND)
+    assert delete(platform, at=NOW + 3 * SECOND) == 204
+    assert look(platform, at=NOW + 3 * SECOND)["state"] == "ended"
+
+
 def test_a_failed_start_is_asked_to_stop_until_nothing_is_left(
     platform: Platform, session: Session
 ) -> None:
