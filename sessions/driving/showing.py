@@ -26,9 +26,9 @@ def state_of(session: Session, *, at: datetime) -> str:
     if server is None or state in (Session.State.ENDED, Session.State.FAILED):
         return state
     driven = STATES.get(Server.State(server.state), Session.State.PENDING)
-    if driven == Session.State.ENDED and server.ready_at is None:
-        return Session.State.FAILED
-    return driven
+    if driven != Session.State.ENDED or server.ready_at or session.ready_at:
+        return driven
+    return Session.State.FAILED
 
 
 def driven_content(session: Session) -> dict[str, Any]:
