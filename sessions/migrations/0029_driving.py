@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("hub_sessions", "0026_image_sources"),
+        ("hub_sessions", "0028_group_months"),
     ]
 
     operations = [
