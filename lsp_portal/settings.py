@@ -391,24 +391,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "sessions.tasks.stop_sessions_of_removed_members",
         "schedule": 60.0,
     },
-    "reconcile-hubs": {
-        "task": "sessions.tasks.reconcile_hubs",
-        "schedule": float(RECONCILE_SECONDS),
-    },
+    "reconcile-hubs": {"task": "sessions.tasks.reconcile_hubs", "schedule": RECONCILE_SECONDS},
     "expire-reattributions": {
         "task": "sessions.tasks.expire_reattributions",
         "schedule": crontab(minute=41),
     },
     "prepull-images": {"task": "sessions.tasks.prepull_images", "schedule": 60.0},
     "sync-images": {"task": "sessions.tasks.sync_images", "schedule": 60.0},
-    "sweep-cluster": {
-        "task": "sessions.tasks.sweep_cluster",
-        "schedule": float(KUBERNETES_SWEEP_SECONDS),
-    },
-    "enforce-quotas": {
-        "task": "sessions.tasks.enforce_quotas",
-        "schedule": float(ENFORCEMENT_SECONDS),
-    },
+    "sweep-cluster": {"task": "sessions.tasks.sweep_cluster", "schedule": KUBERNETES_SWEEP_SECONDS},
+    "enforce-quotas": {"task": "sessions.tasks.enforce_quotas", "schedule": ENFORCEMENT_SECONDS},
     "sync-memberships": {
         "task": "accounts.tasks.sync_memberships",
         "schedule": crontab(hour=3, minute=17),

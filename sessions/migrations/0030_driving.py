@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("hub_sessions", "0028_group_months"),
+        ("hub_sessions", "0029_lost_outbox"),
     ]
 
     operations = [
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='alert',
             name='kind',
-            field=models.CharField(choices=[('sequence_reused', 'two events with one sequence number'), ('empty_snapshot', 'an empty snapshot while sessions run'), ('conflict', 'one event id with two contents'), ('many_removals', 'many sessions of removed members at once'), ('hub_unread', 'a hub whose list of servers cannot be read'), ('hub_doubted', 'a hub whose list of servers is not believed'), ('unrecorded', 'servers without a session'), ('images', 'a registry whose images cannot be read'), ('not_stopped', 'sessions beyond their quota that go on'), ('stray_object', 'objects in the cluster without a session'), ('not_gone', 'servers that do not end')], max_length=30),
+            field=models.CharField(choices=[('sequence_reused', 'two events with one sequence number'), ('empty_snapshot', 'an empty snapshot while sessions run'), ('outbox_lost', 'an outbox that began anew'), ('conflict', 'one event id with two contents'), ('many_removals', 'many sessions of removed members at once'), ('hub_unread', 'a hub whose list of servers cannot be read'), ('hub_doubted', 'a hub whose list of servers is not believed'), ('unrecorded', 'servers without a session'), ('images', 'a registry whose images cannot be read'), ('not_stopped', 'sessions beyond their quota that go on'), ('stray_object', 'objects in the cluster without a session'), ('not_gone', 'servers that do not end')], max_length=30),
         ),
         migrations.AddConstraint(
             model_name="hub",
