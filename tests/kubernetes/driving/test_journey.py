@@ -151,7 +151,7 @@ def test_fifty_people_start_and_stop_while_everything_fails(tmp_path: Path) -> N
             address = SimpleNamespace(address=f"http://127.0.0.1:{port}", secret=platform.secret())
             extra = HUB.format(port=int(lab.address.rpartition(":")[2]))
             options = 'on_outage="refuse", create_users=True, launch_timeout=60'
-            hub = RealHub(tmp_path / "hub", address, extra=extra, options=options)  # type: ignore[arg-type]  # what a hub needs of a portal
+            hub = RealHub(tmp_path / "hub", address, extra=extra, options=options)
             try:
                 hub.start()
                 journey(hub, fake, programs, processes)
