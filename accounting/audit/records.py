@@ -9,14 +9,20 @@ from __future__ import annotations
 from accounting.audit.checks import Check
 
 # What the events of every session say, and what that makes of its times. The window looks back in
-# falling order: a frame that only grows is summed up once, one that shrinks for every row.
+# falling order: a frame that only grows is summed up once, one that shrinks for every row. Places
+# in which a session was made from the hub's lists are few and looked at row by row (decision 14).
 DERIVED = """
-WITH earliest AS MATERIALIZED (
+WITH said AS MATERIALIZED (
     SELECT hub_id, session AS key,
            min(time) FILTER (WHERE type = 'session.requested') AS requested_at,
-           min(time) FILTER (WHERE type = 'session.ready') AS ready_at
+           min(time) FILTER (WHERE type = 'session.ready') AS told_at,
+           min(time) FILTER (WHERE type = 'session.found') AS found_at
     FROM hub_sessions_hubevent WHERE session IS NOT NULL
     GROUP BY hub_id, session
+), earliest AS (
+    SELECT hub_id, key, requested_at, coalesce(told_at, found_at) AS ready_at,
+           told_at IS NULL AND found_at IS NOT NULL AS is_adopted
+    FROM said
 ), stops AS (
     SELECT f.hub_id, f.key,
            coalesce(min(e.time) FILTER (WHERE e.time >= f.ready_at), min(e.time)) AS stopped_at
@@ -27,18 +33,49 @@ WITH earliest AS MATERIALIZED (
     SELECT DISTINCT ON (hub_id, session) hub_id, session AS key, user_name, server
     FROM hub_sessions_hubevent WHERE session IS NOT NULL
     ORDER BY hub_id, session, type <> 'session.requested', type <> 'session.ready', time, event_id
-), followed AS (
-    SELECT f.*, t.stopped_at, p.user_name, p.server, min(least(f.requested_at, f.ready_at)) OVER (
-               PARTITION BY f.hub_id, p.user_name, p.server
-               ORDER BY least(f.requested_at, f.ready_at) DESC
-               RANGE BETWEEN UNBOUNDED PRECEDING AND '1 second' PRECEDING) AS next_at
+), placed AS MATERIALIZED (
+    SELECT f.*, t.stopped_at, p.user_name, p.server,
+           least(f.requested_at, f.ready_at) AS begins_at
     FROM earliest f JOIN sitting p USING (hub_id, key) LEFT JOIN stops t USING (hub_id, key)
+), crowd AS MATERIALIZED (
+    SELECT p.*, (l.data ->> 'since')::timestamptz AS since,
+           (l.data ->> 'seen')::timestamptz AS seen,
+           CASE WHEN NOT p.is_adopted AND s.cpu_millicores IS NOT NULL THEN p.ready_at END
+               AS charged_from
+    FROM placed p
+    JOIN (SELECT DISTINCT hub_id, user_name, server FROM placed WHERE is_adopted) a
+        USING (hub_id, user_name, server)
+    LEFT JOIN hub_sessions_session s ON s.hub_id = p.hub_id AND s.key = p.key
+    LEFT JOIN LATERAL (
+        SELECT e.data FROM hub_sessions_hubevent e
+        WHERE e.hub_id = p.hub_id AND e.session = p.key AND e.type = 'session.found'
+        ORDER BY e.time, e.event_id LIMIT 1
+    ) l ON p.is_adopted
+), crowded AS (
+    SELECT p.hub_id, p.key, CASE
+        WHEN NOT p.is_adopted THEN min(o.begins_at) FILTER (
+            WHERE o.begins_at > p.begins_at
+              AND NOT coalesce(o.is_adopted
+                  AND p.charged_from BETWEEN o.since - interval '1 minute' AND o.seen, false))
+        WHEN bool_or(coalesce(NOT o.is_adopted
+            AND o.charged_from BETWEEN p.since - interval '1 minute' AND p.seen, false))
+        THEN p.begins_at
+        ELSE min(o.begins_at) FILTER (WHERE o.begins_at > p.seen) END AS next_at
+    FROM crowd p JOIN crowd o USING (hub_id, user_name, server)
+    GROUP BY p.hub_id, p.key, p.is_adopted, p.begins_at
+), followed AS (
+    SELECT p.*, min(p.begins_at) OVER (
+               PARTITION BY p.hub_id, p.user_name, p.server ORDER BY p.begins_at DESC
+               RANGE BETWEEN UNBOUNDED PRECEDING AND '1 second' PRECEDING) AS next_at
+    FROM placed p
 ), derived AS (
-    SELECT hub_id, key, requested_at, ready_at, stopped_at, user_name, server,
-           CASE WHEN least(requested_at, ready_at) IS NOT NULL
-                     AND next_at < coalesce(stopped_at, 'infinity')
-                THEN next_at END AS superseded_at
-    FROM followed
+    SELECT f.hub_id, f.key, f.requested_at, f.ready_at, f.stopped_at, f.user_name, f.server,
+           CASE WHEN f.begins_at IS NOT NULL AND n.next_at < coalesce(f.stopped_at, 'infinity')
+                THEN n.next_at END AS superseded_at
+    FROM followed f LEFT JOIN crowded c USING (hub_id, key)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN c.key IS NULL THEN f.next_at ELSE c.next_at END AS next_at
+    ) n
 )
 """
 

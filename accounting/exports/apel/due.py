@@ -68,8 +68,9 @@ END
 DUE = f"""
 SELECT d.*, ARRAY(SELECT m.month FROM accounting_apelmark m WHERE m.session_id = d.number)
 FROM (
-    SELECT {COLUMNS}, {TOLD_AS_ANOTHER} AS is_another, {REASON} AS reason, md5(row({COLUMNS}, %(site)s,
-        CASE WHEN c.ended_at IS NULL THEN {MONTH} END)::text) AS source
+    SELECT {COLUMNS}, {TOLD_AS_ANOTHER} AS is_another, {REASON} AS reason,
+           md5(row({COLUMNS}, %(site)s, CASE WHEN c.ended_at IS NULL THEN {MONTH} END)::text)
+               AS source
     {CHARGED}
 ) d
 WHERE NOT EXISTS (

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from itertools import count, pairwise
 from random import Random
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from accounting.audit.records import RECORDS
 from accounts.models import Group, Membership, User
 from sessions.hub.pages import Server
 from sessions.hub.seats import seat
@@ -186,6 +190,7 @@ class TestAServerOfWhichNoEventArrived:
             if charge.ended_at
         )
         assert lengths == [timedelta(), timedelta(seconds=3592)]
+        call_command("audit_usage", stdout=StringIO())
 
 
 def lists(*sightings: tuple[int, datetime | None]) -> list[Sighting]:
@@ -293,6 +298,14 @@ def test_whatever_arrives_in_whatever_order_one_charge_counts_at_a_time(
     moment = at(350 if {"asked 2", "ready 2"} <= set(parts) else ready + 1)
     assert len([span for span in spans if span[0] <= moment < span[1]]) == 1
     assert HubEvent.objects.filter(hub=sender.hub).count() == len(events) + 2
+    assert the_audit_objects_to() is None
+
+
+def the_audit_objects_to() -> object:
+    """The first record that does not follow from its events, as the audit computes it."""
+    with connection.cursor() as cursor:
+        cursor.execute(RECORDS)
+        return cursor.fetchone()
 
 
 @pytest.fixture
