@@ -189,8 +189,6 @@ def pretty_json(value: object) -> SafeString:
 
 def pretty_document(raw: bytes | memoryview) -> SafeString:
     """Bytes as they came: as JSON where they are, and else as the text that they nearly are."""
-    if not raw:
-        return format_html("<p>{}</p>", "The body is no longer kept.")
     text = bytes(raw).decode(errors="backslashreplace")
     try:
         return pretty_json(json.loads(text))

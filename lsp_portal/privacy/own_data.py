@@ -110,6 +110,8 @@ NOT_EXPORTED = {
     "accounting.Statement.author": _ACTS,
     "accounting.UserDay.user": _SUMS,
     "accounting.UserMonth.user": _SUMS,
+    "accounting.MemberMonth.user": _SUMS,
+    "hub_sessions.ImageSource.owner": "who answers for images of the installation",
     "oauth2_provider.Application.user": "a program of the installation",
     "oauth2_provider.Grant.user": _TOKENS,
     "oauth2_provider.AccessToken.user": _TOKENS,

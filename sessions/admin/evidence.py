@@ -72,8 +72,8 @@ class HubEventAdmin(BigTableAdmin[HubEvent]):
         return object_link(session) if session else str(event.session)
 
     @admin.display(description="as the hub sent it")
-    def document(self, event: HubEvent) -> SafeString:
-        return pretty_document(event.raw)
+    def document(self, event: HubEvent) -> SafeString | str:
+        return pretty_document(event.raw) if event.raw else "The body is no longer kept."
 
 
 @admin.register(QuarantinedEvent)

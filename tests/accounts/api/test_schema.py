@@ -14,6 +14,7 @@ from django.test import Client
 
 from lsp_portal.lib import clock
 from quotas.models import StorageQuota
+from sessions.models import StorageSample
 from sessions.reattributing import requests
 from tests import factories
 from tests.cast import Cast
@@ -66,6 +67,13 @@ def asked_to_move(cast: Cast) -> int:
     return made.pk
 
 
+def sample_of(cast: Cast) -> int:
+    """What somebody measured of Bob's home."""
+    return StorageSample.objects.create(
+        user=cast.bob, mount="/home", taken_at=clock.now(), used_bytes=1
+    ).pk
+
+
 def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, program: Any) -> None:
     names = {
         "username": "bob",
@@ -73,6 +81,7 @@ def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, pro
         "membership": cast.transients.memberships.get(user=cast.bob).pk,
         "invitation": factories.invitation(cast.transients, cast.alice).pk,
         "request_id": asked_to_move(cast),
+        "sample": sample_of(cast),
         **quotas(cast),
     }
     dora, asked = program(cast.dora), 0
