@@ -182,8 +182,11 @@ class _Group:
         self._to(until)
 
     def _reaches(self, percent: int) -> int:
-        """The first whole second at which so much of the quota is used at the present rate."""
-        missing = -(-percent * (self.policy.quota or 0) // 100) - self.used
+        """The first whole second at which so much of the quota is used at the present rate.
+
+        Nothing used reaches no step, even of nothing, as on the ladder.
+        """
+        missing = max(1, -(-percent * (self.policy.quota or 0) // 100)) - self.used
         if missing <= 0:
             return self.now
         return self.now - (-missing // self.rate) if self.rate > 0 else NEVER

@@ -52,6 +52,11 @@ def test_a_hard_quota_stops_what_runs_and_counts_what_was_not_used() -> None:
     assert refusals(found) == [(3, Reason.QUOTA, 1)]
 
 
+def test_a_quota_of_nothing_stops_what_ran_before_at_its_first_second() -> None:
+    found = run([piece(1, -1, 2)], Policy(quota=0, mode=Mode.HARD))
+    assert [(one.at, one.amount) for one in found.stopped] == [(1, 1)]
+
+
 def test_a_stopped_session_takes_its_later_workers_along() -> None:
     history = [piece(1, 0, 100), piece(1, 60, 70, rate=5)]
     found = run(history, Policy(quota=50, mode=Mode.HARD))

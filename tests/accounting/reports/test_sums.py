@@ -184,7 +184,8 @@ def _moved(work: Work, session: Session, cast: Cast, piece: Piece) -> list[Piece
     if work.then != "moved" or end < 0 or user is None or session.group is None:
         return []
     shorter = max(start, end - 3600)
-    factories.membership(user, cast.galaxies, valid_to=_moment(end))
+    if not user.memberships.filter(group=cast.galaxies).exists():
+        factories.membership(user, cast.galaxies)
     try:
         adjust(
             session, author=cast.alice, reason="for galaxies", at=_moment(LENGTH * 2),
