@@ -248,3 +248,22 @@ class ApelGroup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} is {self.fqan}"
+
+
+class StorageExport(models.Model):
+    """A day of measured storage that a receiver was given, once."""
+
+    receiver = models.CharField(max_length=120)
+    day = models.DateField()
+    records = models.PositiveIntegerField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["receiver", "day"], name="a_day_of_storage_is_given_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"storage of {self.day} for {self.receiver}"

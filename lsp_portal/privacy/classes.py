@@ -108,6 +108,7 @@ CLASSES = (
             "accounting.ExportMark",
             "accounting.ApelRun",
             "accounting.ApelMark",
+            "accounting.StorageExport",
             "accounting.WebhookMessage",
         ),
     ),
