@@ -92,7 +92,7 @@ def owners(
     *, search: str, order: str, page: int, rows: int, at: datetime
 ) -> tuple[int, list[Owner]]:
     """How many were searched for, and those of the page; beyond the last page is the last."""
-    asked = {
+    asked: dict[str, Any] = {
         # PostgreSQL takes no NUL in a string.
         "search": search.strip().lower().replace("\0", ""),
         "page": page,

@@ -129,7 +129,7 @@ def storage_samples(
     of: User | Group, mount: str, used: list[int], *, until: datetime, **values: Any
 ) -> list[StorageSample]:
     """What was measured on the days up to that moment, one sample a day; bytes."""
-    owner = {"user": of} if isinstance(of, User) else {"group": of}
+    owner: dict[str, Any] = {"user": of} if isinstance(of, User) else {"group": of}
     return StorageSample.objects.bulk_create(
         StorageSample(
             **owner,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from math import ceil
+from typing import Any
 
 from django.db import connection
 
@@ -53,7 +54,7 @@ def series(owner: User | Group, mounts: Sequence[str], *, start: datetime, end: 
     """
     days = max(1, ceil((end - start) / DAY))
     step = ceil(days / MOST_POINTS)
-    asked = {
+    asked: dict[str, Any] = {
         "owner": owner.pk,
         "mounts": list(mounts),
         "start": start,

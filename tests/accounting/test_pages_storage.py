@@ -129,7 +129,7 @@ def test_the_chart_has_the_last_measurement_of_each_day(bob: User) -> None:
 
 def test_three_years_are_at_most_400_points_and_every_line_of_the_file(bob: User) -> None:
     factories.storage_samples(bob, "/home", list(range(1090)), until=MORNING, files=3)
-    window = {"first": "2023-05-05", "last": "2026-05-01"}
+    window: dict[str, Any] = {"first": "2023-05-05", "last": "2026-05-01"}
 
     (line,) = figure(text(bob, "/my/storage/", **window))
 
@@ -175,7 +175,7 @@ def test_dora_sees_everybody_in_any_order(
     ]
     assert "stale" in found[1][4]
 
-    def names(**asked: str) -> list[str]:
+    def names(**asked: Any) -> list[str]:
         return [row[0].split()[0] for row in rows(dora, "/overview/storage/", "owners", **asked)]
 
     assert names(order="-percent") == ["Bob", "Transients"]
