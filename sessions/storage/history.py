@@ -72,9 +72,14 @@ def series(owner: User | Group, mounts: Sequence[str], *, start: datetime, end: 
 
 def growth(area: Area, *, at: datetime) -> Growth | None:
     """The pace of the last 30 days, without stale samples; None where it cannot be said."""
+    return Growth.of(days_before(area, DAYS, at=at))
+
+
+def days_before(area: Area, days: int, *, at: datetime) -> list[Point]:
+    """The last measurement of each of so many UTC days up to now, without stale samples."""
     end = datetime.combine(at.astimezone(UTC).date() + DAY, time(), UTC)
     mounts = [sample.mount for sample in area.samples]
-    return Growth.of(together(series(area.owner, mounts, start=end - DAYS * DAY, end=end)))
+    return together(series(area.owner, mounts, start=end - days * DAY, end=end))
 
 
 def together(found: Mapping[str, Sequence[Reading]]) -> list[Point]:
