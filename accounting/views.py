@@ -33,7 +33,7 @@ from accounts.access import person as asking
 from accounts.models import Group, Membership, User
 from lsp_portal.lib import clock
 from sessions.forms import start_forms
-from sessions.models import Repair, Session
+from sessions.models import ClusterWatch, Repair, Session
 from sessions.reconciling.silence import silent_hubs
 
 View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]
@@ -173,6 +173,7 @@ def service_overview(request: HttpRequest) -> HttpResponseBase:
         "search": asked.get("q", ""),
         "running": session_list.page(running, choice.window, asked),
         "silent_hubs": silent_hubs(at=choice.window.at),
+        "silent_cluster": ClusterWatch.objects.silent(at=choice.window.at),
         "repairs": Repair.objects.of_late(at=choice.window.at).count(),
         "unattributed": session_list.page(Session.objects.unattributed(), choice.window, {}),
     }

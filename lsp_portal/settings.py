@@ -290,6 +290,7 @@ KUBERNETES_HUB_LABELS = env.pairs(
 KUBERNETES_HUB_PORT = env.integer("KUBERNETES_HUB_PORT", 8081, minimum=1)
 KUBERNETES_EGRESS = env.items("KUBERNETES_EGRESS")
 KUBERNETES_USER_QUOTA = env.pairs("KUBERNETES_USER_QUOTA")
+KUBERNETES_OBSERVED_NAMESPACES = env.items("KUBERNETES_OBSERVED_NAMESPACES")
 KUBERNETES_GPU_RESOURCE = env.text("KUBERNETES_GPU_RESOURCE", "nvidia.com/gpu")
 KUBERNETES_TMP_MIB = env.integer("KUBERNETES_TMP_MIB", 1024, minimum=1)
 KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=1)
@@ -420,10 +421,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
     "tell-webhooks": {"task": "accounting.tasks.tell_webhooks", "schedule": 60.0},
-    "tell-storage": {
-        "task": "sessions.tasks.tell_storage",
-        "schedule": crontab(hour=6, minute=13),
-    },
     "tell-outlooks": {
         "task": "accounting.tasks.tell_outlooks",
         "schedule": crontab(hour=6, minute=23),

@@ -8,11 +8,11 @@ from lsp_portal.lib import clock
 from sessions import enforcement, removals
 from sessions.kubernetes import following, starting, stopping, sweeping
 from sessions.kubernetes.prepulling.prepull import prepull
+from sessions.kubernetes.watching import listing
 from sessions.models import Hub
 from sessions.reattributing import requests
 from sessions.reconciling.reconcile import reconcile
 from sessions.registry.syncing import sync_due
-from sessions.storage import notices
 
 
 @shared_task
@@ -32,12 +32,6 @@ def reconcile_hubs() -> int:
     """Ask every hub for its servers; the number of hubs whose answer became evidence."""
     hubs = Hub.objects.exclude(api_url="")
     return sum(reconcile(hub, at=clock.now()) for hub in hubs)
-
-
-@shared_task
-def tell_storage() -> int:
-    """Tell people how full their homes and groups are, each step once; the notices written."""
-    return notices.tell_storage(at=clock.now())
 
 
 @shared_task
@@ -88,3 +82,9 @@ def sweep_cluster() -> int:
     removed = sweeping.sweep(at=clock.now())
     follow_servers.delay()
     return removed
+
+
+@shared_task
+def look_at_cluster() -> int:
+    """List the cluster's pods and repair what no watch has seen; the number of lists read."""
+    return listing.look(at=clock.now())

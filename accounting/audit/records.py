@@ -16,18 +16,22 @@ WITH said AS MATERIALIZED (
     SELECT hub_id, session AS key,
            min(time) FILTER (WHERE type = 'session.requested') AS requested_at,
            min(time) FILTER (WHERE type = 'session.ready') AS told_at,
-           min(time) FILTER (WHERE type = 'session.found') AS found_at
+           min(time) FILTER (WHERE type = 'session.found') AS found_at,
+           CASE WHEN NOT bool_or(type = 'session.failed')
+               THEN min(time) FILTER (WHERE type = 'pod.ready') END AS shown_at
     FROM hub_sessions_hubevent WHERE session IS NOT NULL
     GROUP BY hub_id, session
 ), earliest AS (
-    SELECT hub_id, key, requested_at, coalesce(told_at, found_at) AS ready_at,
+    SELECT hub_id, key, requested_at, coalesce(told_at, found_at, shown_at) AS ready_at,
            told_at IS NULL AND found_at IS NOT NULL AS is_adopted
     FROM said
 ), stops AS (
     SELECT f.hub_id, f.key,
-           coalesce(min(e.time) FILTER (WHERE e.time >= f.ready_at), min(e.time)) AS stopped_at
+           coalesce(min(e.time) FILTER (WHERE e.type <> 'pod.gone' AND e.time >= f.ready_at),
+               min(e.time) FILTER (WHERE e.type <> 'pod.gone'),
+               min(e.time) FILTER (WHERE e.time >= f.ready_at)) AS stopped_at
     FROM earliest f JOIN hub_sessions_hubevent e ON e.hub_id = f.hub_id AND e.session = f.key
-    WHERE e.type IN ('session.stopped', 'session.failed')
+    WHERE e.type IN ('session.stopped', 'session.failed', 'pod.ended', 'pod.gone')
     GROUP BY f.hub_id, f.key
 ), sitting AS (
     SELECT DISTINCT ON (hub_id, session) hub_id, session AS key, user_name, server

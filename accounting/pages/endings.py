@@ -21,6 +21,7 @@ SOURCES: dict[str, str] = {
     Session.EndSource.SUPERSEDED: "ended unseen: its user's next server took its place",
     Session.EndSource.SNAPSHOT: "ended unseen: the hub had it no longer",
     Session.EndSource.REST: "ended unseen: the hub no longer had it when the portal asked",
+    Session.EndSource.POD: "ended unseen: its pod is gone",
     Session.EndSource.LEASE: "did not become ready in time",
 }
 
@@ -42,6 +43,13 @@ def _reason(session: Session) -> str:
         return "is told of by its own events, as another session"
     if session.stop_note and session.end_reason == "admin":
         return f"stopped by the portal: {session.stop_note}"
-    if session.end_source != Session.EndSource.STOP or not session.end_reason:
+    if not _is_told(session):
         return SOURCES[session.end_source]
     return REASONS.get(session.end_reason, session.end_reason)
+
+
+def _is_told(session: Session) -> bool:
+    """Whether somebody gave a reason: the hub any, a pod one that it knows."""
+    if session.end_source == Session.EndSource.POD:
+        return session.end_reason not in ("", "unknown")
+    return session.end_source == Session.EndSource.STOP and session.end_reason != ""

@@ -10,8 +10,10 @@ from django.utils.safestring import SafeString
 from lsp_portal.lib.admin import pretty_document
 from sessions.models import HubEvent, Session
 
-STEPS = {"session.requested": 1, "session.ready": 2, "session.found": 4}
-END, FOUND = 3, 4
+STEPS = {
+    "session.requested": 1, "session.ready": 2, "session.found": 4, "pod.ready": 5, "pod.gone": 6,
+}  # fmt: skip
+END, FOUND, POD_READY, POD_GONE = 3, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,15 @@ def judged(session: Session, events: Sequence[HubEvent]) -> list[Judged]:
     The rule is that of `sessions/hub/sql/evidence.sql`: the earliest request, the earliest ready,
     and the earliest end at or after ready; of one moment the lowest event id.
     """
-    ordered = sorted(events, key=lambda event: (event.time, event.event_id))
-    deciding = {step: _deciding(session, ordered, step) for step in (1, 2, END, FOUND)}
+    ordered = sorted(events, key=lambda e: (e.time, e.type == "pod.ended", e.event_id))
+    steps = (1, 2, END, FOUND, POD_READY, POD_GONE)
+    deciding = {step: _deciding(session, ordered, step) for step in steps}
     if deciding[2] is not None:
         deciding[FOUND] = None
+    if deciding[2] or deciding[FOUND] or any(e.type == "session.failed" for e in ordered):
+        deciding[POD_READY] = None
+    if deciding[END] is not None:
+        deciding[POD_GONE] = None
     return [_judged(session, event, deciding[_step(event)]) for event in ordered]
 
 
@@ -49,6 +56,8 @@ def _deciding(session: Session, ordered: Sequence[HubEvent], step: int) -> HubEv
     found = [event for event in ordered if _step(event) == step]
     if step == END:
         found = [event for event in found if not _is_early(session, event)] or found
+    if step == POD_GONE:
+        found = [event for event in found if not _is_early(session, event)]
     return found[0] if found else None
 
 
@@ -60,8 +69,10 @@ def _judged(session: Session, event: HubEvent, deciding: HubEvent | None) -> Jud
     step = _step(event)
     if event != deciding:
         return Judged(event, counts=False, why=_why_not(session, event, step))
-    if step == END:
+    if step in (END, POD_GONE):
         return _judged_end(session, event)
+    if step == POD_READY:
+        return Judged(event, counts=True, why="The hub says no ready; its pod does.")
     if step == FOUND:
         return Judged(event, counts=True, why="No event says when it was ready; two lists do.")
     given = "requested, and what was asked for" if step == 1 else "ready"
@@ -69,8 +80,12 @@ def _judged(session: Session, event: HubEvent, deciding: HubEvent | None) -> Jud
 
 
 def _why_not(session: Session, event: HubEvent, step: int) -> str:
-    if step == END and _is_early(session, event):
+    if step in (END, POD_GONE) and _is_early(session, event):
         return "It lies before the server was ready."
+    if step == POD_READY:
+        return "The hub's word on how it began counts; the pod gives the node."
+    if step == POD_GONE:
+        return "Other evidence says when it stopped."
     if step == FOUND:
         return "The hub's own events say when it was ready."
     same = {1: "request", 2: "ready", END: "end"}[step]

@@ -176,6 +176,9 @@ ENDS: dict[str, str] = {
     "have ended by then. The hub reported no earlier end.",
     Session.EndSource.SNAPSHOT: "The first of the hub's complete lists of its servers without this "
     "one; the next list did not have it either. The hub reported no earlier end.",
+    Session.EndSource.REST: "The first of the hub's answers to the portal without this one; the "
+    "next list did not have it either. The hub reported no earlier end.",
+    Session.EndSource.POD: "Its pod in the cluster. The hub reported no earlier end.",
     Session.EndSource.LEASE: "It did not become ready before its lease ran out.",
 }
 
@@ -184,13 +187,23 @@ READY = "The earliest event that says so; it is charged from here."
 READY_BY_LISTS = "The hub's lists: two in a row have the server. It is charged from here."
 
 
+def _stop(session: Session) -> tuple[str, datetime | None, str]:
+    if session.stop_source:
+        return (
+            "Stopped, as its pod shows",
+            session.stopped_at,
+            "What the portal saw in the cluster.",
+        )
+    return "Stopped, by the hub's own word", session.stopped_at, "An event of the hub."
+
+
 def _times(session: Session) -> list[Time]:
     times = [
         Time("Granted", session.granted_at, "The portal's own decision on the launch."),
         Time("Requested", session.requested_at, "The earliest event that says so."),
         Time("Ready", session.ready_at, READY_BY_LISTS if session.adopted_until else READY),
         Time("Portal asked to stop it", session.stop_requested_at, session.stop_note),
-        Time("Stopped, by the hub's own word", session.stopped_at, "An event of the hub."),
+        Time(*_stop(session)),
         Time("Next server in its place", session.superseded_at, "Begin of that server."),
         Time("First missing in the hub's lists", session.absent_at, "A snapshot of the hub."),
         Time("Ended", session.ended_at, ENDS.get(session.end_source, "")),

@@ -108,6 +108,13 @@ GAUGES = (
         NEWEST.format(table="hub_sessions_hubreading"),
     ),
     Gauge(
+        "cluster_heard_timestamp_seconds",
+        "When a list of objects in the cluster was last heard of, if only by a bookmark.",
+        ("source",),
+        "SELECT source, extract(epoch FROM heard_at) FROM hub_sessions_clusterwatch"
+        " WHERE heard_at IS NOT NULL",
+    ),
+    Gauge(
         "worker_heartbeat_timestamp_seconds",
         "When beat and a worker did their last task of every minute.",
         (),

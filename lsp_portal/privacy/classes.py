@@ -249,6 +249,7 @@ CLASSES = (
             "lsp_portal.Heartbeat",
             "lsp_portal.Service",
             "oauth2_provider.Application",
+            "hub_sessions.ClusterWatch",
             "hub_sessions.Hub",
             "hub_sessions.HubSecret",
             "hub_sessions.Hub_images",

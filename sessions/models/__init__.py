@@ -10,6 +10,7 @@ from sessions.models.records import Session
 from sessions.models.repairs import HubReading, Repair
 from sessions.models.sources import ImageSource
 from sessions.models.storage import StorageSample
+from sessions.models.watching import ClusterWatch
 
 __all__ = [
     "Adjustment",
@@ -17,6 +18,7 @@ __all__ = [
     "Amounts",
     "Charge",
     "ClusterLook",
+    "ClusterWatch",
     "GroupMonth",
     "Hub",
     "HubEvent",

@@ -123,6 +123,7 @@ class Alert(models.Model):
         IMAGES = "images", "a registry whose images cannot be read"
         NOT_STOPPED = "not_stopped", "sessions beyond their quota that go on"
         STRAY_OBJECT = "stray_object", "objects in the cluster without a session"
+        PODS_DOUBTED = "pods_doubted", "a list of pods that is not believed"
         NOT_GONE = "not_gone", "servers that do not end"
 
     hub = models.ForeignKey(Hub, on_delete=models.CASCADE, related_name="alerts")

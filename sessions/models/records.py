@@ -143,6 +143,7 @@ class Session(models.Model):
         SUPERSEDED = "superseded", "a later session took the place"
         SNAPSHOT = "snapshot", "absent from two of the hub's snapshots"
         REST = "rest", "absent from the hub's answers to the portal"
+        POD = "pod", "its pod showed the end"
         LEASE = "lease", "never became ready in time"
 
     number = models.BigAutoField(primary_key=True)
@@ -219,6 +220,9 @@ class Session(models.Model):
     )
     ended_at = models.DateTimeField(null=True)
     end_source = models.CharField(max_length=10, choices=EndSource, blank=True)
+    stop_source = models.TextField(
+        blank=True, db_default="", help_text="Empty for the hub, “pod” where its pod showed it."
+    )
     end_reason = models.TextField(blank=True)
     exit_code = models.PositiveIntegerField(null=True)
     message = models.TextField(blank=True)

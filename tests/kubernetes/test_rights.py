@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lsp_portal.lib import clock
 from sessions.kubernetes import names
 from sessions.kubernetes.client import Client, Refused
 from sessions.kubernetes.configuration import Cluster
 from sessions.kubernetes.manifests.server import SERVER_KINDS, server_manifests
+from sessions.kubernetes.watching.listing import take_list
+from sessions.kubernetes.watching.memory import Memory
+from sessions.kubernetes.watching.sources import SPAWNED, Source
 from tests.kubernetes import schema
 from tests.kubernetes.conftest import ROLES
 from tests.kubernetes.fake import FakeCluster
 from tests.kubernetes.fake.rbac import Call, rules
 from tests.kubernetes.specs import ONE, PER_USER, bobs_server
 
+OBSERVED = Source("Pod", "jupyterhub", SPAWNED)
 PER_USER_ROLES = ROLES.with_name("rbac-per-user.yaml")
 
 
@@ -52,6 +57,18 @@ def test_the_roles_allow_all_that_is_done_and_nothing_that_is_not(
         done = [Call(*call) for call in fake.recorded()]
     unused = [rule for rule in rules(roles, "lsp-portal") if not any(map(rule.allows, done))]
     assert unused == []
+
+
+def test_to_observe_it_looks_at_pods_and_no_more(db: None, tmp_path: Path) -> None:
+    roles = ROLES.with_name("rbac-observe.yaml")
+    with FakeCluster(roles=roles) as fake:
+        fake.add_namespace("jupyterhub")
+        client = Client.of(replace(ONE, kubeconfig=fake.kubeconfig(tmp_path / "kubeconfig")))
+        listed = take_list(client, OBSERVED, Memory(), at=clock.now())
+        list(client.watch("Pod", "jupyterhub", resource_version=listed, timeout_seconds=0))
+        client.get("Pod", "any", "jupyterhub")
+        done = [Call(*call) for call in fake.recorded()]
+    assert [rule for rule in rules(roles, "lsp-portal") if not any(map(rule.allows, done))] == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ BEGIN
         group_name, image, size, actor, checked, cpu_millicores, memory_mib, gpus,
         requested_at, ready_at, stopped_at, superseded_at, ended_at, end_source,
         end_reason, exit_code, message, ended_before_ready, pod, node, pod_uid, recorded_at, sub_name,
-        affiliation, adopted_from, adopted_until)
+        affiliation, adopted_from, adopted_until, stop_source)
     SELECT p_hub, d.key, d.user_name, d.server, d.seat, d.user_id, d.group_id, d.attributed_by,
         coalesce(d.request ->> 'group', ''), coalesce(d.request ->> 'image', ''),
         coalesce(d.request ->> 'size', ''), coalesce(d.request ->> 'actor', ''),
@@ -21,9 +21,11 @@ BEGIN
         coalesce(d.ready ->> 'pod', ''), coalesce(d.ready ->> 'node', ''),
         coalesce(d.ready ->> 'pod_uid', ''), p_at, coalesce(d.request ->> 'sub_name', ''),
         hub_sessions_affiliation(d.user_id),
-        (d.ready ->> 'since')::timestamptz, (d.ready ->> 'seen')::timestamptz
+        (d.ready ->> 'since')::timestamptz, (d.ready ->> 'seen')::timestamptz,
+        coalesce(d.stop ->> 'source', '')
     FROM hub_sessions_derived(p_hub, p_keys) d,
-        hub_sessions_end(d.ready_at, d.stopped_at, d.superseded_at, NULL) e
+        hub_sessions_sourced_end(p_hub, d.ready_at, d.stopped_at, d.superseded_at, NULL,
+            d.stop ->> 'source') e
     ORDER BY d.key
     ON CONFLICT (hub_id, key) DO UPDATE SET
         user_name = excluded.user_name, server = excluded.server, seat = excluded.seat,
@@ -58,8 +60,10 @@ BEGIN
         absent_at = CASE
             WHEN s.absent_at < coalesce(least(excluded.stopped_at, excluded.superseded_at), 'infinity')
             THEN s.absent_at END,
-        (ended_at, end_source) = (SELECT e.ended_at, e.end_source FROM hub_sessions_told_end(
-            p_hub, excluded.ready_at, excluded.stopped_at, excluded.superseded_at, s.absent_at) e),
+        (ended_at, end_source) = (SELECT e.ended_at, e.end_source FROM hub_sessions_sourced_end(
+            p_hub, excluded.ready_at, excluded.stopped_at, excluded.superseded_at, s.absent_at,
+            excluded.stop_source) e),
+        stop_source = excluded.stop_source,
         end_reason = excluded.end_reason, exit_code = excluded.exit_code,
         message = CASE WHEN excluded.stopped_at IS NULL THEN s.message ELSE excluded.message END,
         ended_before_ready = excluded.ended_before_ready,

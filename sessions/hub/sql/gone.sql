@@ -92,8 +92,8 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT CASE WHEN s.absent_at < p_since THEN s.absent_at ELSE a.absent_at END
         ) AS gone (absent_at)
-        CROSS JOIN LATERAL hub_sessions_told_end(
-            p_hub, s.ready_at, s.stopped_at, s.superseded_at, gone.absent_at) e
+        CROSS JOIN LATERAL hub_sessions_sourced_end(
+            p_hub, s.ready_at, s.stopped_at, s.superseded_at, gone.absent_at, s.stop_source) e
         WHERE s.hub_id = p_hub AND s.key = ANY (p_keys)
     ), updated AS (
         UPDATE hub_sessions_session s

@@ -19,11 +19,11 @@ RETURNS TABLE (ended_at timestamptz, end_source text) LANGUAGE sql STABLE AS $$
     FROM (SELECT least(stopped_at, superseded_at, absent_at)) AS first (evidence)
 $$;
 
--- The same, told apart by who said that the session is gone: 'rest' where only the hub's answers to
--- the portal are of that moment, else the hub's own snapshot.
-CREATE OR REPLACE FUNCTION hub_sessions_told_end(
+-- The same, told apart by who said it: 'rest' where only the hub's answers to the portal are of the
+-- moment when it was found gone, 'pod' where what stopped it is what its pod showed.
+CREATE OR REPLACE FUNCTION hub_sessions_sourced_end(
     p_hub bigint, p_ready_at timestamptz, p_stopped_at timestamptz, p_superseded_at timestamptz,
-    p_absent_at timestamptz)
+    p_absent_at timestamptz, p_stop_source text)
 RETURNS TABLE (ended_at timestamptz, end_source text) LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY
@@ -31,7 +31,9 @@ BEGIN
         WHEN e.end_source = 'snapshot' AND NOT EXISTS (
             SELECT FROM hub_sessions_snapshot s
             WHERE s.hub_id = p_hub AND s.time = p_absent_at AND s.is_complete AND NOT s.was_asked)
-        THEN 'rest' ELSE e.end_source END
+        THEN 'rest'
+        WHEN e.end_source = 'stop' AND p_stop_source = 'pod' THEN 'pod'
+        ELSE e.end_source END
     FROM hub_sessions_end(p_ready_at, p_stopped_at, p_superseded_at, p_absent_at) e;
 END $$;
 

@@ -42,7 +42,7 @@ def test_a_server_is_started_followed_and_stopped(story: Story) -> None:
 def test_the_pod_is_evidence_of_the_session_once(story: Story) -> None:
     server = story.ready()
     story.sweep()
-    [event] = HubEvent.objects.filter(type="session.ready")
+    [event] = HubEvent.objects.filter(type="pod.ready")
     assert event.data["pod_uid"] == server.pod_uid
     session = story.session()
     assert (session.ready_at, session.node) == (server.ready_at, "node-1")

@@ -1,0 +1,1 @@
+"""Watching the cluster: lists and watches of pods become evidence of sessions."""
