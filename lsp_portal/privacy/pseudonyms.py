@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,8 +14,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from accounts.models import Change, Name, User
+from lsp_portal.privacy import patterns
 from lsp_portal.privacy.rewriting import AT_HUB, PERSON, Step
-from sessions.models import Hub, Session
+from sessions.models import Hub, Server, Session
 
 Done = dict[str, int]
 """How many rows of what."""
@@ -75,6 +75,8 @@ def ensure_possible(user: User, *, by: User | None, at: datetime) -> None:
         problem = "This is your own account. Ask another administrator."
     elif count := Session.objects.filter(user=user).holding(at=at).count():
         problem = f"{count} servers of “{user.username}” run or wait. Stop them first."
+    elif count := Server.objects.unfinished().filter(session__user=user).count():
+        problem = f"Of {count} servers of “{user.username}” something is left in the cluster. Wait."
     elif owned := _owned(user, at):
         problem = f"“{user.username}” answers for {owned}. Give these accounts another owner first."
     if problem:
@@ -101,14 +103,14 @@ def _pseudonym(user: User) -> str:
 def _values(user: User) -> dict[str, Any]:
     identities = list(user.identities.values_list("subject", "email"))
     emails = {email for email in (user.email, *(email for _, email in identities)) if email}
-    words = {user.username, user.get_full_name(), *emails, *(subject for subject, _ in identities)}
+    subjects = {subject for subject, _ in identities}
+    words = {user.username, user.get_full_name(), *emails}
     words |= set(user.hub_names.values_list("name", flat=True))
-    longest_first = sorted(filter(None, words), key=lambda word: (-len(word), word))
-    pattern = "|".join(re.escape(word) for word in longest_first)
     return {
         "user": user.pk,
         "emails": [email.lower() for email in emails],
-        "words": rf"(?<![\w.@-])({pattern})(?![\w@-])",
+        "words": patterns.in_text(words | {one for one in subjects if not patterns.is_bare(one)}),
+        "json_words": patterns.in_json(words | subjects),
         "password": make_password(None),
     }
 

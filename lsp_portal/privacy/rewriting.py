@@ -126,12 +126,14 @@ JSON = {"changes", "evidence", "facts"}
 
 
 def _texts(table: str, columns: tuple[str, ...]) -> Step:
-    types = {column: "jsonb" if column in JSON else "text" for column in columns}
+    kinds = {
+        name: ("json_words", "jsonb") if name in JSON else ("words", "text") for name in columns
+    }
     changes = ", ".join(
-        f"{name} = regexp_replace({name}::text, %(words)s, {NEW}, 'gi')::{kind}"
-        for name, kind in types.items()
+        f"{name} = regexp_replace({name}::text, %({words})s, {NEW}, 'gi')::{kind}"
+        for name, (words, kind) in kinds.items()
     )
-    found = " OR ".join(f"{name}::text ~* %(words)s" for name in columns)
+    found = " OR ".join(f"{name}::text ~* %({words})s" for name, (words, _) in kinds.items())
     what = table.partition("_")[2].replace("_", " ")
     return Step(f"texts ({what})", f"UPDATE {table} SET {changes} WHERE {found}")
 
@@ -177,6 +179,21 @@ PERSON = (
         UPDATE accounts_invitation SET email = ''
         WHERE email <> '' AND (accepted_by_id = %(user)s OR account_id = %(user)s
             OR lower(email) = ANY (%(emails)s))
+        """,
+    ),
+    Step(
+        "servers that the portal ran",
+        f"""
+        UPDATE hub_sessions_server SET namespace = '', name = '', pod_uid = '', address = '',
+            command = '[]', failure_message = ''
+        WHERE session_id IN (SELECT number FROM hub_sessions_session WHERE {OWN})
+        """,
+    ),
+    Step(
+        "steps of these servers",
+        f"""
+        DELETE FROM hub_sessions_serverstep
+        WHERE server_id IN (SELECT number FROM hub_sessions_session WHERE {OWN})
         """,
     ),
     Step("API tokens", f"DELETE FROM accounts_apitoken WHERE {OWN}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,17 @@ from accounts.models import (
 )
 from accounts.tokens import issue_token
 from lsp_portal.privacy.pseudonyms import preview, pseudonymise
-from sessions.models import Alert, Charge, HubReading, HubUserName, QuarantinedEvent, Session
+from quotas.models import QuotaRequest
+from sessions.models import (
+    Alert,
+    Charge,
+    HubReading,
+    HubUserName,
+    QuarantinedEvent,
+    Server,
+    ServerStep,
+    Session,
+)
 from sessions.usage import EVER
 from tests import factories
 from tests.cast import Cast, make_cast
@@ -69,6 +80,7 @@ def told(db: None, tmp_path: Path) -> Cast:
         ]
     )
     _traces(cast)
+    _drive(cast, cleaned_at=AT)
     rollups.refresh()
     close_period(factories.period(date(2026, 5, 1), date(2026, 6, 1)), author=None, at=AT)
     _export(tmp_path)
@@ -96,6 +108,22 @@ def _traces(cast: Cast) -> None:
     bob.first_name = "Bob"
     bob.save(update_fields=["first_name"])
     factories.invitation(cast.transients, cast.alice, email="Bob@example.org")
+
+
+def _drive(cast: Cast, **values: Any) -> None:
+    """The portal itself ran the server of Bob's first session."""
+    session = Session.objects.filter(user=cast.bob).order_by("pk")[0]
+    server = Server.objects.create(
+        session=session, state="failed", desired="stopped", digest=b"", command=["--user=bob"],
+        port=8888, sealed=b"", namespace="lsp-bob", name="lsp-bob-1", pod_uid="1-of-bob",
+        node="node-1", address="http://lsp-bob-1.lsp-bob.svc:8888", asked_at=START,
+        deadline_at=AT, failure_code="x", failure_message="lsp-bob-1 failed", changed_at=AT,
+        **values,
+    )  # fmt: skip
+    ServerStep.objects.create(
+        server=server, seq=1, key="bob", at=AT, code="x", message="bob waits",
+        facts={"pod": "lsp-bob-1"},
+    )  # fmt: skip
 
 
 def _export(folder: Path) -> dict[str, Any]:
@@ -217,6 +245,36 @@ def test_a_preview_changes_nothing(told: Cast) -> None:
     before = everything()
     assert preview(told.bob, by=told.dora, at=AT)["sessions"] == 2
     assert everything() == before
+
+
+def test_it_is_refused_while_something_of_a_server_is_left_in_the_cluster(told: Cast) -> None:
+    Server.objects.update(cleaned_at=None)
+    with pytest.raises(ValidationError, match="left in the cluster"):
+        pseudonymise(told.bob, by=told.dora, at=AT)
+
+
+@pytest.mark.parametrize("subject", ["42", "null", "true", "changes", "reason"])
+def test_what_somebody_is_called_elsewhere_is_not_taken_for_a_number_or_a_key(
+    told: Cast, subject: str
+) -> None:
+    Identity.objects.filter(user=told.bob).update(subject=subject)
+    period = factories.period(date(2026, 7, 1), date(2026, 8, 1))
+    row = QuotaRequest.objects.create(
+        group=told.transients, period=period, kind="hours", amount=Decimal(1),
+        reason="42 hours are true",
+        facts={"used": 42, "left": None, "is_hard": True, "changes": ["42"], "reason": 1},
+        asked_by=told.alice, asked_at=AT,
+    )  # fmt: skip
+    Change.objects.log_create(
+        told.bob, force_log=True, action=1, changes={"subject": ["None", subject]}
+    )
+    pseudonymise(told.bob, by=told.dora, at=AT)
+    row.refresh_from_db()
+    assert row.reason == "42 hours are true"
+    assert {**row.facts, "changes": 0} == {
+        "used": 42, "left": None, "is_hard": True, "changes": 0, "reason": 1,
+    }  # fmt: skip
+    assert not Change.objects.filter(changes__subject__1=subject).exists()
 
 
 def test_it_is_refused_while_servers_run_or_others_depend_on_the_person(told: Cast) -> None:
