@@ -62,13 +62,13 @@ def ask(request: HttpRequest, number: int) -> HttpResponseBase:
         try:
             made = requests.ask(session, by=user, at=at, **form.cleaned_data)
         except ReattributionRefused as refusal:
-            form.add_error(refusal.field, str(refusal))
+            _say(form, refusal)
         else:
             messages.success(request, shown.what_follows(made))
             return redirect("reattribution", made.pk)
     values = {"session": session, "paying": paying, "form": form}
-    values |= {"refused": [one for one in found if one.refusal]}
-    values |= {"effects": shown.effects(session, paying, found, at=at)}
+    values |= {"refused": shown.refused(session, found, reader=user, at=at)}
+    values |= {"effects": shown.effects(session, paying, found, reader=user, at=at)}
     status = 400 if form.errors else 200
     return render(request, "accounting/reattribution_ask.html", values, status=status)
 
@@ -122,10 +122,14 @@ def _answered(
     try:
         changed = actions[action]()
     except ReattributionRefused as refusal:
-        form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        _say(form, refusal)
         return _detail(request, row, user, at=at, form=form, status=refusal.status)
     messages.success(request, f"The request is {changed.get_state_display()}.")
     return redirect("reattribution", row.pk)
+
+
+def _say(form: AskForm | AnswerForm, refusal: ReattributionRefused) -> None:
+    form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
 
 
 def _detail(
@@ -143,7 +147,7 @@ def _detail(
     values = {
         "row": row,
         "is_open": is_open,
-        "effect": shown.effect_of(row, at=at) if is_open else None,
+        "effect": shown.effect_of(row, reader=user, at=at) if is_open else None,
         "form": (form or AnswerForm()) if answers or form else None,
         "answers": answers,
         "withdraws": is_open and requests.may_withdraw(user, row),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 from django import forms
 
 from accounting.models import Statement
-from accounts.models import Group
+from accounts.models import Group, User
 from lsp_portal.lib.forms import PortalForm
 from quotas.models import AllocationPeriod
 from sessions.models import Reattribution, Session
 from sessions.reattributing.choices import Choice
-from sessions.reattributing.effects import Balance, Effect, effect
+from sessions.reattributing.effects import Balance, Effect, Part, effect
 
 LENGTH = 400
 MOST_PREVIEWS = 5
@@ -52,7 +52,10 @@ class AnswerForm(PortalForm):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What moves within a period, and how the groups stand; `is_closed`: it has a statement."""
+    """What moves within a period, and how the groups stand of which the reader may know it.
+
+    `is_closed`: the period has a statement.
+    """
 
     period: AllocationPeriod | None
     moves: int
@@ -69,22 +72,30 @@ class Preview:
     goes_beyond: bool
     lines: list[Line]
 
-    @property
-    def is_of_closed_period(self) -> bool:
-        return any(line.is_closed for line in self.lines)
-
 
 def effects(
-    session: Session, paying: Group, found: Sequence[Choice], *, at: datetime
+    session: Session, paying: Group, found: Sequence[Choice], *, reader: User, at: datetime
 ) -> list[Preview]:
     """What would move to each group that can be chosen, the first few of them."""
     groups = [one.group for one in found if not one.refusal][:MOST_PREVIEWS]
-    return [_preview(group, effect(session, paying, group, at=at)) for group in groups]
+    known = _known(reader, [paying, *groups], at=at)
+    return [_preview(group, effect(session, paying, group, at=at), known) for group in groups]
 
 
-def effect_of(row: Reattribution, *, at: datetime) -> Preview:
+def effect_of(row: Reattribution, *, reader: User, at: datetime) -> Preview:
     """What would move if it were accepted now."""
-    return _preview(row.to_group, effect(row.session, row.from_group, row.to_group, at=at))
+    known = _known(reader, [row.from_group, row.to_group], at=at)
+    of = effect(row.session, row.from_group, row.to_group, at=at)
+    return _preview(row.to_group, of, known)
+
+
+def refused(
+    session: Session, found: Sequence[Choice], *, reader: User, at: datetime
+) -> list[Choice]:
+    """Groups that cannot pay, and why; others than the person see those that they know anyway."""
+    rows = [one for one in found if one.refusal]
+    known = _known(reader, [one.group for one in rows], at=at)
+    return [one for one in rows if session.user_id == reader.pk or one.group.pk in known]
 
 
 def moved(row: Reattribution) -> int | None:
@@ -104,11 +115,25 @@ def what_follows(row: Reattribution) -> str:
     return f"The request is on its way to those who decide for {row.to_group.title}."
 
 
-def _preview(group: Group, of: Effect) -> Preview:
+def _known(reader: User, groups: Sequence[Group], *, at: datetime) -> set[int]:
+    """The groups of which the person may know the use: led, or belonged to; of staff all."""
+    among = Group.objects.filter(pk__in=[group.pk for group in groups])
+    return {
+        *among.visible_to(reader, at=at).values_list("pk", flat=True),
+        *among.of(reader, at=at).values_list("pk", flat=True),
+    }
+
+
+def _preview(group: Group, of: Effect, known: Set[int]) -> Preview:
     periods = [part.period.pk for part in of.parts if part.period]
     closed = set(Statement.objects.filter(period__in=periods).values_list("period", flat=True))
     lines = [
-        Line(part.period, part.moves, part.balances, bool(part.period and part.period.pk in closed))
+        _line(part, known, is_closed=bool(part.period and part.period.pk in closed))
         for part in of.parts
     ]
     return Preview(group, of.moves, of.goes_beyond, lines)
+
+
+def _line(part: Part, known: Set[int], *, is_closed: bool) -> Line:
+    balances = tuple(one for one in part.balances if one.group.pk in known)
+    return Line(part.period, part.moves, balances, is_closed)

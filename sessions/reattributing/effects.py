@@ -25,10 +25,6 @@ class Balance:
     is_hard: bool
 
     @property
-    def left(self) -> int | None:
-        return None if self.limit is None else self.limit - self.used
-
-    @property
     def left_after(self) -> int | None:
         return None if self.limit is None else self.limit - self.after
 

@@ -174,8 +174,11 @@ def _check_receiver(session: Session, paying: Group, to: Group) -> None:
     if to.pk == paying.pk:
         raise ReattributionRefused("no_change", f"{to.title} pays already.", "to")
     found = {choice.group.pk: choice.refusal for choice in choices(session, paying)}
-    refusal = found.get(to.pk, "The person never belonged to it.")
-    if refusal:
+    if to.pk not in found:
+        raise ReattributionRefused(
+            "not_a_member", f"The person of this session never belonged to {to.name}.", "to"
+        )
+    if refusal := found[to.pk]:
         raise ReattributionRefused(
             "not_a_member", f"{to.title} cannot pay for this session. {refusal}", "to"
         )
@@ -189,12 +192,13 @@ def _check_answering(row: Reattribution, by: User, *, at: datetime) -> None:
 
 
 def _check_accepting(row: Reattribution, *, at: datetime, beyond_quota: bool) -> None:
-    session = row.session
+    """With the group and the session locked, so that it stays so until it is booked."""
+    Group.objects.select_for_update(no_key=True).get(pk=row.to_group_id)
+    session = Session.objects.select_for_update(no_key=True).get(pk=row.session_id)
     if session.ended_at is None:
         raise ReattributionRefused(
             "not_ended", "The session still runs. Accept once it has ended; until then it waits."
         )
-    Group.objects.select_for_update(no_key=True).get(pk=row.to_group_id)
     paying = payer(session)
     if paying is None or paying.pk != row.from_group_id:
         raise ReattributionRefused(

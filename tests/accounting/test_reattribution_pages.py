@@ -148,6 +148,48 @@ def test_it_is_said_why_a_group_cannot_pay(cast: Cast, session: Session) -> None
     assert not Reattribution.objects.exists()
 
 
+def test_nobody_reads_the_quota_of_a_group_of_others(
+    cast: Cast, gina: User, session: Session
+) -> None:
+    """Who decides sees the group that is to pay, who leads the other one sees that."""
+    period = factories.period(date(2026, 1, 1), date(2027, 1, 1))
+    factories.quota(cast.transients, period, "111")
+    factories.quota(cast.galaxies, period, "222")
+    path, row = f"/sessions/{session.number}/move/", asked(cast, session)
+    for who, page, seen in (
+        (cast.alice, path, {"111"}),
+        (cast.alice, page_of(row), {"111"}),
+        (gina, page_of(row), {"222"}),
+        (cast.bob, page_of(row), {"111", "222"}),
+        (cast.bob, path, {"111", "222"}),
+        (cast.dora, page_of(row), {"111", "222"}),
+    ):
+        found = text(who, page)
+        assert {hours for hours in ("111", "222") if f"{hours}.00" in found} == seen
+        assert "2.00 core-hours to Galaxies" in found
+
+
+def test_who_leads_the_group_does_not_read_where_else_the_person_was(
+    cast: Cast, session: Session
+) -> None:
+    path = f"/sessions/{session.number}/move/"
+    factories.membership(cast.bob, factories.group("quasars"), valid_from=NOW)
+    assert "Quasars" in text(cast.bob, path)
+    assert "Quasars" in text(cast.dora, path)
+    assert "Quasars" not in text(cast.alice, path)
+
+
+def test_a_quota_that_fills_up_while_she_asks_is_said_on_the_form(
+    cast: Cast, gina: User, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is seen to fit, and does not fit any more when the group is locked."""
+    factories.quota(cast.galaxies, factories.period(date(2026, 1, 1), date(2027, 1, 1)), "1")
+    monkeypatch.setattr(requests, "_decides_by_asking", lambda *_, **__: True)
+    answer = send(cast.dora, f"/sessions/{session.number}/move/", to="galaxies", reason="So")
+    assert (answer.status_code, b"goes beyond the hard quota" in answer.content) == (400, True)
+    assert not Reattribution.objects.exists()
+
+
 def test_others_find_neither_the_form_nor_the_request(
     cast: Cast, gina: User, session: Session
 ) -> None:

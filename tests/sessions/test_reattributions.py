@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -313,3 +314,47 @@ def test_of_many_answers_at_once_one_counts() -> None:
     row.refresh_from_db()
     assert sorted(outcomes) == sorted(["refused"] * 3 + [row.state])
     assert Adjustment.objects.count() == (row.state == "accepted")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_correction_that_comes_first_is_not_moved_on() -> None:
+    """Gina accepts while Dora's correction, by which solar-system pays, is not committed yet."""
+    cast = make_cast()
+    gina = pi_of(cast.galaxies)
+    factories.membership(cast.bob, cast.solar_system)
+    session = factories.charged_session(
+        cast.hub, cast.bob, cast.transients, ready_at=THEN, ended_at=THEN + 2 * HOUR
+    )
+    row = ask(session, cast.galaxies, cast.bob)
+    codes: list[str] = []
+
+    def answer() -> None:
+        try:
+            requests.accept(row, by=gina, answer="", at=NOW)
+        except ReattributionRefused as refusal:
+            codes.append(refusal.code)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=answer)
+    with transaction.atomic():
+        adjust(session, author=cast.dora, reason="a mail", at=NOW, group=cast.solar_system)
+        thread.start()
+        _wait_for_a_lock()
+    thread.join()
+    assert codes == ["paid_by_another"]
+    assert payer(session) == cast.solar_system
+
+
+def _wait_for_a_lock() -> None:
+    with connection.cursor() as cursor:
+        for _ in range(200):
+            # pg_stat_activity would say the same throughout the transaction.
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+            )
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("Nobody waits.")
