@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import Notice, User
 from lsp_portal.lib import clock
 from quotas.models import AllocationPeriod
-from sessions.models import Charge, Session, StaleDay
+from sessions.models import Charge, Reattribution, Session, StaleDay
 from tests import factories
 from tests.cast import Cast, make_cast
 from tests.e2e.accessibility import violations
@@ -52,6 +52,7 @@ PAGES: dict[str, list[str]] = {
         "/reports/members/",
         "/requests/",
         "/sessions/{running}/move/",
+        "/requests/sessions/{asked}/",
     ],
     "dora": [
         "/reports/",
@@ -77,6 +78,7 @@ class Stage:
     cast: Cast
     url: str
     running: Session
+    asked: Reattribution
     period: AllocationPeriod
 
     def cookie(self, who: User) -> Any:
@@ -114,7 +116,11 @@ def stage(live_server: LiveServer) -> Stage:
             recipient=cast.alice, topic=topic, key=topic, subject="News " * 9, text="It is so.",
             link="/groups/transients/", due_at=now + timedelta(days=1),
         )  # fmt: skip
-    return Stage(cast, live_server.url, running, period)
+    asked = Reattribution.objects.create(
+        session=running, from_group=cast.transients, to_group=cast.galaxies, reason="For the paper",
+        asked_by=cast.bob, asked_at=now, expires_at=now + timedelta(days=30),
+    )  # fmt: skip
+    return Stage(cast, live_server.url, running, asked, period)
 
 
 @pytest.fixture
@@ -172,7 +178,7 @@ def visits(stage: Stage, browser: Browser, **options: Any) -> Iterator[tuple[Pag
             context.add_cookies([stage.cookie(getattr(stage.cast, name))])
         for path in paths:
             page = context.new_page()
-            page.goto(stage.url + path.format(running=stage.running.pk))
+            page.goto(stage.url + path.format(running=stage.running.pk, asked=stage.asked.pk))
             if path == CHART:
                 expect(page.locator(".main-svg").first).to_be_visible()
             yield page, path
