@@ -84,7 +84,7 @@ class Asked:
         group, user = self.paid.get("group"), self.paid.get("user")
         groups = group if isinstance(group, list) or group is None else [group]
         kinds: dict[str, int | str] = dict(self.names)
-        if hub := self.names.get("hub"):
+        if (hub := self.names.get("hub")) is not None:
             kinds["hub"] = Hub.objects.filter(name=hub).values_list("pk", flat=True).first() or 0
         return Wish(
             groups=None if groups is None else tuple(groups),

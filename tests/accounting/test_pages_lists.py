@@ -71,6 +71,15 @@ def test_a_cursor_that_makes_no_sense_does_no_harm(name: str, cursor: str, bob: 
     assert visit(bob, "/my/", **asked).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["-", "nowhere"])
+def test_a_hub_that_is_none_has_no_sessions(
+    name: str, hub: Hub, bob: User, transients: Group
+) -> None:
+    factories.charged_session(hub, bob, transients, ready_at=NOW - HOUR)
+    assert "sessions" in tables(text(bob, "/sessions/", hub=hub.name))
+    assert "sessions" not in tables(text(bob, "/sessions/", hub=name))
+
+
 def test_only_what_was_there_in_the_window_is_listed(
     hub: Hub, bob: User, transients: Group
 ) -> None:
