@@ -9,6 +9,7 @@ from accounting import (
     request_pages,
     session_pages,
     statement_pages,
+    storage_pages,
     views,
 )
 from accounting.api import report_views as report_api
@@ -18,6 +19,8 @@ urlpatterns = [
     path("my/", views.my_usage, name="my_usage"),
     path("my/live", views.my_live, name="my_live"),
     path("my/sessions.csv", views.my_sessions_csv, name="my_sessions_csv"),
+    path("my/storage/", storage_pages.my_storage, name="my_storage"),
+    path("my/storage.csv", storage_pages.my_storage_csv, name="my_storage_csv"),
     path("sessions/", session_pages.listed, name="sessions"),
     path("sessions/list.csv", session_pages.listed_csv, name="sessions_csv"),
     path("sessions/<int:number>/", session_pages.detail, name="session"),
@@ -30,6 +33,10 @@ urlpatterns = [
     path("groups/<str:name>/members.csv", views.group_members_csv, name="group_members_csv"),
     path("groups/<str:name>/days.csv", views.group_days_csv, name="group_days_csv"),
     path("groups/<str:name>/sessions.csv", views.group_sessions_csv, name="group_sessions_csv"),
+    path("groups/<str:name>/storage/", storage_pages.group_storage, name="group_storage"),
+    path(
+        "groups/<str:name>/storage.csv", storage_pages.group_storage_csv, name="group_storage_csv"
+    ),
     path("groups/<str:name>/what-if/", views.group_what_if, name="group_what_if"),
     path("groups/<str:name>/requests/", request_pages.group_requests, name="group_requests"),
     path("groups/<str:name>/requests/ask/", request_pages.ask, name="ask_quota"),
@@ -38,6 +45,7 @@ urlpatterns = [
     path("overview/", views.service_overview, name="overview"),
     path("overview/groups.csv", views.usage_by_group_csv, name="usage_by_group_csv"),
     path("overview/users.csv", views.usage_by_user_csv, name="usage_by_user_csv"),
+    path("overview/storage/", storage_pages.storage_overview, name="storage_overview"),
     path("overview/replay/", views.policy_replay, name="policy_replay"),
     path("overview/replay.csv", views.policy_replay_csv, name="policy_replay_csv"),
     path("overview/unattributed.csv", views.unattributed_csv, name="unattributed_csv"),

@@ -114,9 +114,9 @@ NEWEST_SAMPLES = """
     SELECT DISTINCT ON (mount) mount, used_bytes, limit_bytes FROM hub_sessions_storagesample
     WHERE {owner} ORDER BY mount, taken_at DESC
 """
-# What the file system enforces counts before what the portal was told.
+# What the file system enforces counts before what the portal was told; 0 is no limit there.
 NEWEST_OF_HOME = f"""
-    SELECT mount, used_bytes, coalesce(limit_bytes, (
+    SELECT mount, used_bytes, coalesce(nullif(limit_bytes, 0), (
         SELECT q.limit_bytes FROM quotas_homequota q
         WHERE q.user_id = u.id AND q.valid_from <= %(at)s
             AND (q.valid_to IS NULL OR q.valid_to > %(at)s)

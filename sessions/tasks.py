@@ -13,6 +13,7 @@ from sessions.models import Hub
 from sessions.reattributing import requests
 from sessions.reconciling.reconcile import reconcile
 from sessions.registry.syncing import sync_due
+from sessions.storage import notices
 
 
 @shared_task
@@ -32,6 +33,12 @@ def reconcile_hubs() -> int:
     """Ask every hub for its servers; the number of hubs whose answer became evidence."""
     hubs = Hub.objects.exclude(api_url="")
     return sum(reconcile(hub, at=clock.now()) for hub in hubs)
+
+
+@shared_task
+def tell_storage() -> int:
+    """Tell people how full their homes and groups are, each step once; the notices written."""
+    return notices.tell_storage(at=clock.now())
 
 
 @shared_task

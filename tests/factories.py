@@ -13,7 +13,7 @@ from django.contrib.auth.models import Permission
 from accounts.models import Group, Invitation, Membership, User
 from quotas.models import AllocationPeriod, ComputeQuota, Grant
 from sessions.hub.seats import seat
-from sessions.models import Charge, Hub, Image, Session, Size, StaleDay
+from sessions.models import Charge, Hub, Image, Session, Size, StaleDay, StorageSample
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 numbers = count(1)
@@ -123,6 +123,23 @@ def charge(of: Session, **values: Any) -> Charge:
             for number in range(days + 1)
         )
     return made
+
+
+def storage_samples(
+    of: User | Group, mount: str, used: list[int], *, until: datetime, **values: Any
+) -> list[StorageSample]:
+    """What was measured on the days up to that moment, one sample a day; bytes."""
+    owner: dict[str, Any] = {"user": of} if isinstance(of, User) else {"group": of}
+    return StorageSample.objects.bulk_create(
+        StorageSample(
+            **owner,
+            mount=mount,
+            taken_at=until - timedelta(days=len(used) - 1 - number),
+            used_bytes=amount,
+            **values,
+        )
+        for number, amount in enumerate(used)
+    )
 
 
 def invitation(to: Group, invited_by: User, **values: Any) -> Invitation:

@@ -16,9 +16,10 @@ from accounting.usage import Named, Window
 from accounts.models import Group, Membership
 from lsp_portal.lib.display import QuotaBar, compute_quota_bar, storage_quota_bar
 from lsp_portal.lib.paging import page_number, page_of
-from quotas.models import AllocationPeriod, ComputeQuota, StorageQuota
+from quotas.models import AllocationPeriod, ComputeQuota
 from quotas.vocabulary import Usage, core_hours, millicore_seconds
-from sessions.models import Session, StorageSample
+from sessions.models import Session
+from sessions.storage import areas as storage_areas
 
 MEMBER_ROWS = 50
 MEMBER_COLUMNS = ("user", "name", "role", "core_hours", "percent")
@@ -70,7 +71,7 @@ def dashboard(
         group, window, largest=charts.LARGEST, page=page_number(members), rows=MEMBER_ROWS
     )
     quota = _quota(group, period, at=window.at)
-    samples = list(StorageSample.objects.filter(group=group).newest())
+    area = storage_areas.of_group(group, at=window.at)
     return Dashboard(
         total=used.total,
         members=page_of(_members(used), members, of=used.count, rows=MEMBER_ROWS),
@@ -78,8 +79,8 @@ def dashboard(
         figure=charts.core_hours_per_day(_days(window), used, ranks=_ranks(group)),
         compute=_compute_bar(group, quota, used.total, at=window.at),
         mode=MODE_WORDS[quota.mode] if quota else "",
-        storage=_storage_bar(group, samples, at=window.at),
-        storage_measured_at=min((sample.taken_at for sample in samples), default=None),
+        storage=storage_quota_bar(area.used, area.limit),
+        storage_measured_at=area.taken_at,
         running=running(group, at=window.at),
         is_closed=group.is_closed(at=window.at),
     )
@@ -150,12 +151,6 @@ def _compute_bar(
     held = Session.objects.filter(group=group).holding(at=at).hold() if is_current else 0
     limit = millicore_seconds(quota.limit)
     return compute_quota_bar(total.millicore_seconds, limit, held=held)
-
-
-def _storage_bar(group: Group, samples: list[StorageSample], *, at: datetime) -> QuotaBar:
-    quota = StorageQuota.objects.of(group, at=at).first()
-    used = sum(sample.used_bytes for sample in samples)
-    return storage_quota_bar(used, quota.limit_bytes if quota else None)
 
 
 def _days(window: Window) -> list[date]:

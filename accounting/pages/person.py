@@ -10,9 +10,9 @@ from accounting.pages.session_list import Row
 from accounting.usage import GroupUsage, Window
 from accounts.models import User
 from lsp_portal.lib.display import QuotaBar, storage_quota_bar
-from quotas.models import HomeQuota
 from quotas.vocabulary import Usage
 from sessions.models import Session, StorageSample
+from sessions.storage.areas import of_home
 
 MOST_GROUPS = 24
 """More groups than nearly anybody works for."""
@@ -40,21 +40,14 @@ def my_usage(user: User, window: Window) -> MyUsage:
     groups = usage.by_group(window, user=user)
     groups.sort(key=lambda row: -row.usage.millicore_seconds)
     rest = groups[MOST_GROUPS:]
-    home = HomeQuota.objects.limit_of(user, at=window.at)
-    samples = StorageSample.objects.filter(user=user).newest()
     return MyUsage(
         groups=groups[:MOST_GROUPS],
         others=sum((row.usage for row in rest), Usage()),
         other_groups=len(rest),
         total=sum((row.usage for row in groups), Usage()),
         storage=[
-            (
-                row,
-                storage_quota_bar(
-                    row.used_bytes, home if row.limit_bytes is None else row.limit_bytes
-                ),
-            )
-            for row in samples
+            (area.samples[0], storage_quota_bar(area.used, area.limit))
+            for area in of_home(user, at=window.at)
         ],
     )
 

@@ -11,13 +11,15 @@ from tests.accounting.visits import HOUR, NOW, visit
 
 pytestmark = pytest.mark.django_db
 
-OWN = ["/my/", "/my/live", "/my/sessions.csv", "/groups/"]
+OWN = ["/my/", "/my/live", "/my/sessions.csv", "/my/storage/", "/my/storage.csv", "/groups/"]
 GROUP = [
     "/groups/transients/",
     "/groups/transients/live",
     "/groups/transients/members.csv",
     "/groups/transients/sessions.csv",
     "/groups/transients/days.csv",
+    "/groups/transients/storage/",
+    "/groups/transients/storage.csv",
     "/groups/transients/what-if/",
 ]
 SERVICE = [
@@ -25,6 +27,7 @@ SERVICE = [
     "/overview/groups.csv",
     "/overview/users.csv",
     "/overview/unattributed.csv",
+    "/overview/storage/",
 ]
 
 

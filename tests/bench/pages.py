@@ -90,13 +90,15 @@ PRESENT = (
     SELECT %(at)s::date, id FROM accounts_group ORDER BY id LIMIT 300
     """,
     """
-    INSERT INTO hub_sessions_storagesample (user_id, mount, taken_at, used_bytes)
-    SELECT id, '/home', %(at)s - n * interval '1 day', n * 1000 + id
+    INSERT INTO hub_sessions_storagesample (
+        user_id, mount, taken_at, used_bytes, source, is_stale)
+    SELECT id, '/home', %(at)s - n * interval '1 day', n * 1000 + id, 'walk', false
     FROM accounts_user, generate_series(0, 29) n
     """,
     """
-    INSERT INTO hub_sessions_storagesample (group_id, mount, taken_at, used_bytes)
-    SELECT id, '/group', %(at)s - n * interval '1 day', n * 1000 + id
+    INSERT INTO hub_sessions_storagesample (
+        group_id, mount, taken_at, used_bytes, source, is_stale)
+    SELECT id, '/group', %(at)s - n * interval '1 day', n * 1000 + id, 'walk', false
     FROM accounts_group, generate_series(0, 29) n
     """,
 )

@@ -30,11 +30,18 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 CHART = "/groups/transients/"
 PAGES: dict[str, list[str]] = {
     "nobody": ["/", "/privacy/"],
-    "bob": ["/my/", "/my/?first=2026-02-02&last=2026-01-01", "/groups/", "/sessions/{running}/"],
+    "bob": [
+        "/my/",
+        "/my/storage/",
+        "/my/?first=2026-02-02&last=2026-01-01",
+        "/groups/",
+        "/sessions/{running}/",
+    ],
     "alice": [
         "/groups/",
         CHART,
         f"{CHART}what-if/?people=9&size=2&hours=5&days=2",
+        f"{CHART}storage/",
         f"{CHART}people/",
         f"{CHART}invitations/",
         f"{CHART}history/",
@@ -58,6 +65,7 @@ PAGES: dict[str, list[str]] = {
         "/reports/",
         "/reports/?by=user&then=image",
         "/overview/",
+        "/overview/storage/",
         "/overview/repairs/",
         "/statements/",
         "/overview/replay/",
@@ -111,6 +119,8 @@ def stage(live_server: LiveServer) -> Stage:
     running = factories.charged_session(
         cast.hub, cast.bob, cast.transients, ready_at=begin, ended_at=None
     )
+    factories.storage_samples(cast.transients, "/data", 30 * [5 * 2**30], until=now)
+    factories.storage_samples(cast.bob, "/home", 30 * [2**30], until=now)
     for topic in ("quota", "session"):
         Notice.objects.create(
             recipient=cast.alice, topic=topic, key=topic, subject="News " * 9, text="It is so.",

@@ -63,6 +63,15 @@ def test_what_the_file_system_enforces_counts_first(platform: Platform) -> None:
     assert not is_full(platform)
 
 
+def test_a_limit_of_nothing_on_the_file_system_is_none_and_the_quota_counts(
+    platform: Platform,
+) -> None:
+    store(platform, 10 * GB - 1, limit=0)
+    assert not is_full(platform)
+    StorageSample.objects.update(used_bytes=10 * GB)
+    assert is_full(platform, hours_later=1)
+
+
 def test_an_exception_counts_while_it_is_in_force_and_the_newest_first(platform: Platform) -> None:
     def exception(limit: int, **values: Any) -> None:
         HomeQuota.objects.create(
