@@ -113,8 +113,9 @@ def drift(area: Area) -> str:
     """How the limits that the file server enforces differ from the quota; empty if they do not."""
     if area.wanted is None or not area.samples:
         return ""
-    if all(sample.limit_bytes is None for sample in area.samples):
-        return "What the file server enforces is not known."
+    unknown = [sample.mount for sample in area.samples if sample.limit_bytes is None]
+    if unknown:
+        return f"What the file server enforces on {', '.join(unknown)} is not known."
     enforced = area.enforced
     if enforced is None:
         return f"The file server does not enforce the quota of {byte_size(area.wanted)}."

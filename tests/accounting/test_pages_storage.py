@@ -91,6 +91,17 @@ def test_a_home_without_a_limit_on_the_file_server_has_the_quota_of_the_portal(
     assert rows(bob, "/my/storage/", "mounts")[0][3] == "no limit"
 
 
+def test_a_limit_that_was_never_told_is_not_called_missing(
+    alice: User, transients: Group, quota: StorageQuota
+) -> None:
+    samples(transients, "/data", 1)
+    samples(transients, "/scratch", 1, limit_bytes=9 * GIB)
+
+    page = text(alice, "/groups/transients/storage/")
+
+    assert "What the file server enforces on /data is not known." in page
+
+
 def test_the_date_at_which_it_is_full_is_named_or_why_not(
     alice: User, bob: User, transients: Group, quota: StorageQuota
 ) -> None:
