@@ -19,11 +19,13 @@ class Gauge:
 
 
 # The newest events of all hubs; of one that was silent for longer, its last list of servers.
+# What the portal concludes from lists and pods is not the hub's own word.
 LAST_EVENTS = """
 SELECT h.name, extract(epoch FROM greatest(max(e.received_at), (
     SELECT max(n.time) FROM hub_sessions_snapshot n WHERE n.hub_id = h.id)))
 FROM hub_sessions_hub h LEFT JOIN (
-    SELECT hub_id, received_at FROM hub_sessions_hubevent ORDER BY id DESC LIMIT 20000
+    SELECT hub_id, received_at FROM hub_sessions_hubevent
+    WHERE left(type, 4) <> 'pod.' AND type <> 'session.found' ORDER BY id DESC LIMIT 20000
 ) e ON e.hub_id = h.id
 GROUP BY h.id HAVING count(e.hub_id) > 0 OR EXISTS (
     SELECT FROM hub_sessions_snapshot n WHERE n.hub_id = h.id)

@@ -23,6 +23,7 @@ from lsp_portal.models import Heartbeat
 from lsp_portal.tasks import beat
 from sessions.models import (
     Alert,
+    HubEvent,
     HubReading,
     QuarantinedEvent,
     Repair,
@@ -82,6 +83,14 @@ def world(cast: Cast) -> Cast:
         StorageSample.objects.create(user=user, mount="/home", taken_at=at, used_bytes=size)
     Notice.objects.create(recipient=bob, key="a", topic="quota", subject="x", text="x", due_at=AT)
     return cast
+
+
+def test_what_pods_say_is_no_word_of_the_hub(world: Cast) -> None:
+    HubEvent.objects.create(
+        hub=world.hub, event_id="evt_1", epoch="1", seq=0, type="pod.ended", time=AT, data={},
+        raw=b"{}", digest=b"1", received_at=AT, user_name="bob", server="",
+    )  # fmt: skip
+    assert one("hub_last_event_timestamp_seconds", hub="demo") == (AT - HOUR).timestamp()
 
 
 def test_the_numbers_are_those_of_the_records(world: Cast) -> None:
