@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 LONGEST_NAMESPACE = 63
+SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+LONGEST_SECRET = 253
 LONGEST_PREFIX = 20  # leaves room for a person's slug
 HUB_LABELS = {"hub.jupyter.org/network-access-singleuser": "true"}  # of Zero to JupyterHub
 
@@ -42,6 +44,7 @@ class Cluster:
     egress: tuple[str, ...] = ()
     user_quota: Mapping[str, str] = field(default_factory=dict)
     gpu_resource: str = "nvidia.com/gpu"
+    pull_secrets: tuple[str, ...] = ()  # names of secrets where the pods are
     tmp_mib: int = 1024
     start_seconds: int = 600
     stop_seconds: int = 60
@@ -67,11 +70,12 @@ def cluster() -> Cluster:
         egress=tuple(settings.KUBERNETES_EGRESS),
         user_quota=settings.KUBERNETES_USER_QUOTA,
         gpu_resource=settings.KUBERNETES_GPU_RESOURCE,
+        pull_secrets=tuple(settings.KUBERNETES_PULL_SECRETS),
         tmp_mib=settings.KUBERNETES_TMP_MIB,
         start_seconds=settings.KUBERNETES_START_SECONDS,
         stop_seconds=settings.KUBERNETES_STOP_SECONDS,
     )
-    for check in (_check_access, _check_namespace, _check_homes, _check_network):
+    for check in (_check_access, _check_namespace, _check_homes, _check_network, _check_secrets):
         check(known)
     return known
 
@@ -120,3 +124,12 @@ def _check_network(known: Cluster) -> None:
             raise NotConfigured(
                 f"KUBERNETES_EGRESS must hold addresses like 10.1.2.0/24: {error}."
             ) from error
+
+
+def _check_secrets(known: Cluster) -> None:
+    for name in known.pull_secrets:
+        if len(name) > LONGEST_SECRET or not SECRET.fullmatch(name):
+            raise NotConfigured(
+                "KUBERNETES_PULL_SECRETS must hold names of secrets, at most "
+                f"{LONGEST_SECRET} lower-case letters, digits, hyphens and dots, not {name!r}."
+            )

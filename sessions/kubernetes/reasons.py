@@ -166,6 +166,11 @@ STEPS = {
     "Scheduled": ("scheduled", "{node} has room and takes the server.", ""),
     "Pulling": ("pulling", "The image {image} is being fetched on {node}{usual}.", ""),
     "Pulled": ("pulled", "The image is on {node}.", ""),
+    "FailedToRetrieveImagePullSecret": (
+        "pull_secret_missing",
+        "The cluster lacks credentials for the registry of the image {image}.",
+        "If the image cannot be fetched without them, tell an administrator.",
+    ),
     "Created": ("created", "The server's container is made.", ""),
     "Started": ("started", "The server starts; it answers soon.", ""),
     "SuccessfulAttachVolume": ("volume_attached", "Your home is attached to {node}.", ""),

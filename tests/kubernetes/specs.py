@@ -18,6 +18,7 @@ PER_USER = Cluster(
     user_quota={"pods": "10", "limits.cpu": "16", "limits.memory": "64Gi"},
     egress=("10.20.0.0/16",),
     storage_class="nfs",
+    pull_secrets=("registry", "mirror.example.org"),
 )
 SHARED = Cluster(namespace="lsp", homes="directory", shared_claim="homes")
 

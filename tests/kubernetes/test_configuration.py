@@ -45,6 +45,7 @@ def test_a_kubeconfig_is_all_that_must_be_set(kubeconfig: Path) -> None:
         ),
         ({"KUBERNETES_HUB_LABELS": {}}, "at least one label"),
         ({"KUBERNETES_EGRESS": ["10.1.2.3/8"]}, "addresses like 10.1.2.0/24"),
+        ({"KUBERNETES_PULL_SECRETS": ["my_secret"]}, "names of secrets, .* not 'my_secret'"),
         ({"KUBERNETES_EGRESS": ["database"]}, "addresses like 10.1.2.0/24"),
     ],
 )

@@ -13,6 +13,8 @@ from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
 from sessions.kubernetes.manifests.home import new_home
 from sessions.kubernetes.manifests.server import ServerSpec, server_manifests
+from sessions.kubernetes.prepulling.nodes import Node
+from sessions.kubernetes.prepulling.pullers import puller
 from tests.documents import Documents
 from tests.kubernetes import schema
 from tests.kubernetes.specs import GPU, ONE, PER_USER, SHARED, bobs_server
@@ -41,6 +43,19 @@ def test_a_server_is_these_objects(
     documents: Documents, name: str, spec: ServerSpec, cluster: Cluster
 ) -> None:
     documents.expect_json(f"kubernetes/server_{name}.json", server_manifests(spec, cluster))
+
+
+def test_a_puller_is_this_pod(documents: Documents) -> None:
+    node = Node("node-1.example.org", "node-1", frozenset())
+    manifest = puller(
+        "registry.example.org/lsst/sciplat@sha256:" + "ab" * 32,
+        node,
+        namespace="lsp",
+        priority_class="lsp-puller",
+        secrets=["registry"],
+    )
+    schema.check(manifest)
+    documents.expect_json("kubernetes/puller.json", manifest)
 
 
 @given(user=AWKWARD, server=st.one_of(st.just(""), AWKWARD))

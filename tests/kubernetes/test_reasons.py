@@ -92,6 +92,11 @@ EVENTS = {
     "scale up": ("TriggeredScaleUp", "pod triggered scale-up: [{group 1->2 (max: 5)}]"),
     "no scale up": ("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size"),
     "no manifest": ("Failed", PULL + f"{IMAGE}: not found"),
+    "no pull secret": (
+        "FailedToRetrieveImagePullSecret",
+        "Unable to retrieve some image pull secrets (registry); attempting to pull the image may "
+        "not succeed.",
+    ),
     "not allowed": ("Failed", PULL + "401 Unauthorized"),
     "registry DNS": ("Failed", PULL + "dial tcp: lookup registry.example.org: no such host"),
     "registry slow": ("Failed", PULL + "dial tcp 10.0.0.1:443: i/o timeout"),

@@ -4,6 +4,8 @@ the home and /tmp.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sessions.kubernetes.configuration import Cluster
 from sessions.kubernetes.manifests.spec import ServerSpec
 from sessions.kubernetes.names import NOTEBOOK, POD_LABEL, PORT, Manifest
@@ -41,12 +43,19 @@ def pod(spec: ServerSpec, cluster: Cluster) -> Manifest:
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": _identity(spec),
+            **pull_secrets(cluster.pull_secrets),
             **_placement(spec),
             **_init_containers(spec, cluster),
             "containers": [_notebook(spec, cluster)],
             "volumes": _volumes(spec, cluster),
         },
     }
+
+
+def pull_secrets(names: Iterable[str]) -> Manifest:
+    """With which secrets of the pod's namespace the node may ask the registry for the image."""
+    references = [{"name": name} for name in names]
+    return {"imagePullSecrets": references} if references else {}
 
 
 def literal(text: str) -> str:

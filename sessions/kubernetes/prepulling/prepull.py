@@ -12,12 +12,12 @@ from django.db.models import F
 
 from lsp_portal.lib import advisory
 from sessions.kubernetes.client import AlreadyThere, Client
-from sessions.kubernetes.configuration import cluster
+from sessions.kubernetes.configuration import Cluster, cluster
 from sessions.kubernetes.names import COMPONENT_LABEL, MANAGED
 from sessions.kubernetes.prepulling.nodes import Node, node_of, puller_of
 from sessions.kubernetes.prepulling.planning import Entry, Key, Plan, plan
 from sessions.kubernetes.prepulling.pullers import PULLER, puller
-from sessions.models import Image, NodeImage
+from sessions.models import Hub, Image, NodeImage
 
 PULLERS = f"{MANAGED},{COMPONENT_LABEL}={PULLER}"
 
@@ -30,10 +30,13 @@ def prepull(*, at: datetime) -> int:
     if not settings.KUBERNETES_PREPULL_NAMESPACE:
         return 0
     with advisory.try_held("prepulling") as is_mine:
-        return step(Client.of(cluster()), at=at) if is_mine else 0
+        if not is_mine:
+            return 0
+        here = cluster()
+        return step(Client.of(here), here, at=at)
 
 
-def step(client: Client, *, at: datetime) -> int:
+def step(client: Client, here: Cluster, *, at: datetime) -> int:
     """Look, note, and begin what comes next; how many fetches were begun."""
     namespace = settings.KUBERNETES_PREPULL_NAMESPACE
     nodes = [node_of(manifest) for manifest in client.list("Node")]
@@ -43,12 +46,15 @@ def step(client: Client, *, at: datetime) -> int:
     keep(found.entries)
     for old in found.delete:
         client.delete("Pod", old.name, namespace, uid=old.uid, grace_seconds=0)
-    return _create(client, found, {node.name: node for node in nodes}, namespace)
+    return _create(client, found, {node.name: node for node in nodes}, here)
 
 
 def wanted() -> list[str]:
-    """References of images that hubs offer and that stay: recommended ones, then the newest."""
-    images = Image.objects.filter(retires_at=None, hubs__isnull=False).exclude(reference="")
+    """References of images that stay, of hubs whose servers the portal runs: recommended ones,
+    then the newest.
+    """
+    offered = Image.objects.filter(retires_at=None, hubs__mode=Hub.Mode.DRIVE)
+    images = offered.exclude(reference="")
     newest = F("built_at").desc(nulls_last=True)
     ordered = images.order_by("-recommended", newest, "position", "name")
     return list(dict.fromkeys(ordered.values_list("reference", flat=True)))
@@ -87,13 +93,13 @@ def _before() -> dict[Key, Entry]:
     }
 
 
-def _create(client: Client, found: Plan, nodes: dict[str, Node], namespace: str) -> int:
+def _create(client: Client, found: Plan, nodes: dict[str, Node], here: Cluster) -> int:
     """The number of pullers that were made; one that another worker made counts for it."""
     number = 0
     for reference, name in found.create:
         manifest = puller(
-            reference, nodes[name], namespace=namespace,
-            priority_class=settings.KUBERNETES_PREPULL_PRIORITY,
+            reference, nodes[name], namespace=settings.KUBERNETES_PREPULL_NAMESPACE,
+            priority_class=settings.KUBERNETES_PREPULL_PRIORITY, secrets=here.pull_secrets,
         )  # fmt: skip
         with suppress(AlreadyThere):
             client.create(manifest)

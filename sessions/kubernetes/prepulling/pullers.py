@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sessions.kubernetes.manifests.pod import DEDICATED, RESTRICTED
+from collections.abc import Iterable
+
+from sessions.kubernetes.manifests.pod import DEDICATED, RESTRICTED, pull_secrets
 from sessions.kubernetes.names import Manifest, labels, slug
 from sessions.kubernetes.prepulling.nodes import HOSTNAME, IMAGE, NODE, Node
 
@@ -11,7 +13,14 @@ NOBODY = 65534
 TINY = {"cpu": "10m", "memory": "16Mi"}
 
 
-def puller(reference: str, node: Node, *, namespace: str, priority_class: str = "") -> Manifest:
+def puller(
+    reference: str,
+    node: Node,
+    *,
+    namespace: str,
+    priority_class: str = "",
+    secrets: Iterable[str] = (),
+) -> Manifest:
     """A pod that does nothing, on that node. Its name is the node's: the API admits one at a time.
 
     It is bound by the scheduler, so that taints and room count.
@@ -34,6 +43,7 @@ def puller(reference: str, node: Node, *, namespace: str, priority_class: str = 
             "nodeSelector": {HOSTNAME: node.hostname},
             "tolerations": [DEDICATED],
             **placed,
+            **pull_secrets(secrets),
             "securityContext": {
                 "runAsUser": NOBODY,
                 "runAsGroup": NOBODY,
