@@ -30,12 +30,13 @@ def words(session: Session, state: Session.State) -> str:
     """A phrase that goes on after “the server”; empty for a session that has not ended."""
     if state not in (Session.State.ENDED, Session.State.FAILED):
         return ""
+    said = session.message.removesuffix(".")
     if session.ended_at is None:
-        return session.message or SOURCES[Session.EndSource.LEASE]
-    if session.message and session.end_reason in ("", "unknown"):
-        return session.message
+        return f"did not start: {said}" if said else SOURCES[Session.EndSource.LEASE]
+    if said and session.end_reason in ("", "unknown"):
+        return f"ended: {said}" if session.ready_at else f"did not start: {said}"
     phrase = _reason(session)
-    return f"{phrase}: {session.message}" if session.message else phrase
+    return f"{phrase}: {said}" if said else phrase
 
 
 def _reason(session: Session) -> str:

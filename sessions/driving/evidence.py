@@ -36,9 +36,8 @@ def report_end(server: Server, *, at: datetime) -> None:
     """
     if server.ready_at is None or not server.failure_code:
         return
-    data: dict[str, Any] = {"reason": REASONS.get(server.failure_code, "unknown")}
-    if server.exit_code is not None:
-        data["exit_code"] = server.exit_code
+    reason = REASONS.get(server.failure_code, "unknown")
+    data = pod_events.end_data(reason, server.exit_code, server.failure_message)
     _report(server, pod_events.ENDED, server.ended_at or at, data, at=at)
 
 

@@ -21,6 +21,8 @@ from sessions.models import Hub, HubEvent
 
 SPACE = UUID("6d4f7c0a-9f53-4b0e-9c55-5d7e2d6a1f10")
 READY, ENDED, GONE = "pod.ready", "pod.ended", "pod.gone"
+LONGEST = 1000  # characters of a message
+UNCLEAR = ("crashed", "evicted")  # ends of which people want to know more than the reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,16 @@ class PodEvent:
         place = {"id": f"evt_{key}", "epoch": key, "seq": 0}  # of no outbox
         places: dict[str, list[str]] = {"sessions": [], "seats": [], "starts": []}
         return {**told, **place, **places, "time": int(self.at.timestamp()), "raw": raw}
+
+
+def end_data(reason: str, exit_code: int | None, said: str) -> dict[str, Any]:
+    """The data of an end: the same for everybody who saw it, so that it is one event."""
+    data: dict[str, Any] = {"reason": reason}
+    if exit_code is not None:
+        data["exit_code"] = exit_code
+    if said and reason in UNCLEAR:
+        data["message"] = said[:LONGEST]
+    return data
 
 
 def take_in(hub: Hub, events: Iterable[PodEvent], *, at: datetime) -> int:

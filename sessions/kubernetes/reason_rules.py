@@ -359,3 +359,49 @@ POD_ENDS = (
         is_final=True,
     ),
 )
+
+# What the last words of a container that failed mean; nothing else is told of those that none fit.
+CRASHES = (
+    rule(
+        "crashed",
+        r"No module named '?jupyter|jupyter\S*:? (command )?not found",
+        ": the image {image} has no notebook server for a hub",
+        "Choose another image, and tell an administrator that this one cannot be used.",
+    ),
+    rule(
+        "crashed",
+        r"no space left on device|disk quota exceeded",
+        ": there is no room left for its files",
+        "Make room in your home, or ask for more, and start it again.",
+    ),
+    rule(
+        "crashed",
+        r"MemoryError|bad_alloc|cannot allocate memory",
+        ": it found no more memory",
+        "Start it again with a bigger size.",
+    ),
+    rule(
+        "crashed",
+        r"read-only file system",
+        ": it wanted to write where the image cannot be written",
+        "Choose another image, and tell an administrator.",
+    ),
+    rule(
+        "crashed",
+        r"permission denied",
+        ": it may not use one of its files",
+        "Look at the permissions in your home; if you find nothing, tell an administrator.",
+    ),
+    rule(
+        "crashed",
+        r"exec format error",
+        ": the image {image} was not built for the machines of this cluster",
+        "Choose another image.",
+    ),
+    rule(
+        "crashed",
+        r"(connect|connection|reach|timeout|refused|resolv).*/hub/api|/hub/api.*(40[13]|50\d|timed)",
+        ": it could not speak with the hub",
+        ADMIN,
+    ),
+)

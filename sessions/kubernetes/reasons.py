@@ -15,6 +15,7 @@ from typing import Any
 from lsp_portal.lib.display import byte_size, duration
 from sessions.driving.vocabulary import Reason
 from sessions.kubernetes import reason_rules as rules
+from sessions.kubernetes.last_words import last_words
 from sessions.kubernetes.reason_rules import AGAIN, Rule
 
 Manifest = Mapping[str, Any]
@@ -23,7 +24,6 @@ SERVER = "notebook"  # the container of the server itself
 PULLED = re.compile(r"Successfully pulled image .*? in ([0-9hms.µ]+)(?:.*Image size: (\d+))?", re.S)
 PIECE = re.compile(r"([0-9.]+)(h|ms|m|s)")
 SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-HINT = 200  # characters of a log line that are shown
 
 BAD_IMAGE = frozenset(
     ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable")
@@ -100,7 +100,9 @@ def unscheduled(pod: Manifest, hints: Hints) -> Reason | None:
 
 def final(pod: Manifest, hints: Hints) -> Reason | None:
     """Why nothing will come of the pod, or why it has ended; None while there is hope."""
-    return _pod_end(pod, hints) or _init_end(pod) or _container_end(pod) or _stuck(pod, hints)
+    return (
+        _pod_end(pod, hints) or _init_end(pod) or _container_end(pod, hints) or _stuck(pod, hints)
+    )
 
 
 def _pod_end(pod: Manifest, hints: Hints) -> Reason | None:
@@ -130,7 +132,7 @@ def _init_end(pod: Manifest) -> Reason | None:
     return None
 
 
-def _container_end(pod: Manifest) -> Reason | None:
+def _container_end(pod: Manifest, hints: Hints) -> Reason | None:
     ended = _terminated(pod)
     if ended is None:
         return None
@@ -143,7 +145,10 @@ def _container_end(pod: Manifest) -> Reason | None:
         return end("oom", text, "Start it again with a bigger size.")
     if code == 0:
         return end("ended", "The server ended by itself.", "Start it again.")
-    return end("crashed", f"The server ended with exit code {code}.{_hint(ended)}", AGAIN)
+    found = _matched(rules.CRASHES, last_words(ended))
+    text, advice = (found[0].message, found[0].advice) if found else ("", AGAIN)
+    text = _filled(f"The server ended with exit code {code}{text}.", pod, hints)
+    return end("crashed", f"{text}{_hint(ended)}", advice)
 
 
 def _stuck(pod: Manifest, hints: Hints) -> Reason | None:
@@ -311,9 +316,8 @@ def _exit(pod: Manifest) -> dict[str, Any]:
 
 
 def _hint(ended: Mapping[str, Any]) -> str:
-    """The last line that the container left, where it left one."""
-    lines = str(ended.get("message") or "").strip().splitlines()
-    return f" Its last words: “{lines[-1].strip()[:HINT]}”." if lines else ""
+    words = last_words(ended)
+    return f" Its last words: “{words}”." if words else ""
 
 
 def _uid(event: Manifest) -> str:

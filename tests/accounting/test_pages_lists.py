@@ -139,7 +139,11 @@ def test_a_session_of_which_only_the_end_is_known_is_listed(
         ({"end_reason": "culled"}, "stopped because it was idle"),
         ({"end_reason": "oom"}, "ran out of memory"),
         ({"end_reason": "hub", "message": "Node gone"}, "stopped by the hub: Node gone"),
-        ({"end_reason": "unknown", "message": "No such image"}, "No such image"),
+        ({"end_reason": "unknown", "message": "Its node was lost."}, "ended: Its node was lost"),
+        (
+            {"ready_at": None, "ended_at": NOW, "end_reason": "", "message": "No such image."},
+            "did not start: No such image",
+        ),
         ({"end_reason": "meteorite"}, "meteorite"),
         ({"end_reason": ""}, "ended, no reason given"),
         ({"end_source": "superseded"}, "ended unseen: its user's next server took its place"),

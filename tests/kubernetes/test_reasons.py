@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sessions.kubernetes.last_words import last_words
 from sessions.kubernetes.observing import sight
 from sessions.kubernetes.reasons import Hints, Usual, refusal
 from tests.documents import Documents
@@ -149,7 +152,19 @@ PODS = {
     "being made": waiting("ContainerCreating"),
     "out of memory": ended(137, "OOMKilled"),
     "crashed": ended(1, message="Traceback\nModuleNotFoundError: No module named 'numpy'\n"),
-    "ended well": ended(0, "Completed"),
+    "no hub server in the image": ended(
+        1, message="/opt/venv/bin/python: No module named jupyterhub.singleuser\n"
+    ),
+    "home full": ended(1, message="OSError: [Errno 28] No space left on device: '/home/bob/x'"),
+    "no memory, not killed": ended(1, message="numpy._core.ArrayMemoryError: 9 GiB"),
+    "writes to its image": ended(1, message="touch: /opt/x: Read-only file system"),
+    "may not": ended(1, message="PermissionError: [Errno 13] Permission denied: '.local'"),
+    "other machine": ended(1, message="exec /usr/bin/tini: exec format error"),
+    "hub not reached": ended(
+        1, message="Failed to connect to my Hub at http://hub:8081/hub/api (attempt 5/5)."
+    ),
+    "crashed silently": ended(134),
+    "ended well": ended(0, "Completed", message="No space left on device"),
     "evicted for memory": ended(
         137, reason="Evicted", message=""
     ) | {"status": {"phase": "Failed", "reason": "Evicted",
@@ -214,6 +229,35 @@ def test_every_reason_reads_well(documents: Documents) -> None:
         parts.append(f"{name}\n    END {reason.code}: {reason.text}")
         assert reason.is_final
     documents.expect("kubernetes/reasons.txt", "\n".join(parts) + "\n")
+
+
+WORDS = {
+    "one\n\n  two  \r\nthree\nfour\n": "two / three / four",
+    "a" * 500: "a" * 160,
+    "\x1b[31;1mred\x1b[0m \x1b]0;title\x07bell\x07": "red bell",
+    "nul \0 and \u202egnp.exe": "nul and gnp.exe",
+    "http://bob:8888/lab?token=4b7f9c&x=1": "http://bob:8888/lab?token=…&x=1",
+    "JUPYTERHUB_API_TOKEN=4b7f9c done": "JUPYTERHUB_API_TOKEN=… done",
+    '{"password": "p4ss"}': '{"password": "…"}',
+    "Authorization: Bearer abc.def": "Authorization: Bearer …",
+    "<script>alert({0})</script> {image}": "<script>alert({0})</script> {image}",
+    "\n \x1b[0m \n": "",
+}
+
+
+@pytest.mark.parametrize(("left", "shown"), WORDS.items())
+def test_last_words_are_few_plain_and_without_secrets(left: str, shown: str) -> None:
+    seen = sight(ended(1, message=left), [], port=1, hints=HINTS)
+    assert seen.end is not None
+    said = f" Its last words: “{shown}”." if shown else ""
+    assert seen.end.message == f"The server ended with exit code 1.{said}"
+
+
+@given(st.text(max_size=3000))
+def test_last_words_can_be_stored_whatever_they_are(left: str) -> None:
+    words = last_words({"message": left})
+    assert len(words) <= 3 * 160 + 6
+    assert words.isprintable() or not words
 
 
 def test_there_are_many_reasons_and_each_has_one_code() -> None:

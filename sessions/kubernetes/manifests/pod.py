@@ -27,6 +27,8 @@ RESTRICTED = {
     "readOnlyRootFilesystem": True,
     "runAsNonRoot": True,
 }
+# A container that fails leaves the end of its log, so that people can be told why.
+LAST_WORDS = {"terminationMessagePolicy": "FallbackToLogsOnError"}
 
 
 def pod(spec: ServerSpec, cluster: Cluster) -> Manifest:
@@ -101,6 +103,7 @@ def _notebook(spec: ServerSpec, cluster: Cluster) -> Manifest:
         "ports": [{"name": PORT, "containerPort": spec.port, "protocol": "TCP"}],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2, "timeoutSeconds": 2},
         "resources": _resources(spec, cluster),
+        **LAST_WORDS,
         "securityContext": RESTRICTED,
         "volumeMounts": [_home_mount(spec), {"name": TMP, "mountPath": "/tmp"}],  # noqa: S108
     }
@@ -127,6 +130,7 @@ def _init_containers(spec: ServerSpec, cluster: Cluster) -> Manifest:
         "image": spec.image,
         "command": ["mkdir", "-p", "-m", "0700", "--", literal(directory)],
         "resources": _resources(spec, cluster),
+        **LAST_WORDS,
         "securityContext": RESTRICTED,
         "volumeMounts": [{"name": HOME, "mountPath": HOMES_PATH}],
     }

@@ -14,15 +14,14 @@ from uuid import UUID
 
 import orjson
 
-from sessions.hub.pod_events import ENDED, GONE, READY, PodEvent, Whose
+from sessions.hub.pod_events import ENDED, GONE, READY, PodEvent, Whose, end_data
 from sessions.kubernetes import names
-from sessions.kubernetes.reasons import SERVER, moment, node_of
+from sessions.kubernetes.reasons import SERVER, Hints, final, moment, node_of
 
 Manifest = Mapping[str, Any]
 
 OVER = ("Succeeded", "Failed")
 PUT_OUT = ("Evicted", "NodeLost", "NodeShutdown", "Terminated", "Preempting", "Shutdown")
-LONGEST = 500  # characters of a message
 DIGEST = 16  # bytes
 SPAWNER_USER = "hub.jupyter.org/username"
 SPAWNER_SERVER = "hub.jupyter.org/servername"
@@ -82,10 +81,10 @@ def _end(pod: Manifest, at: datetime) -> tuple[str, datetime]:
 
 
 def _how(pod: Manifest, kind: str) -> dict[str, Any]:
-    ended = _terminated(pod)
-    code, message = ended.get("exitCode"), str(_status(pod).get("message") or "")[:LONGEST]
-    told = {"exit_code": abs(code) if code is not None else None, "message": message or None}
-    return {"reason": _reason(pod, kind)} | {k: v for k, v in told.items() if v is not None}
+    code, said = _terminated(pod).get("exitCode"), final(pod, Hints())
+    return end_data(
+        _reason(pod, kind), None if code is None else abs(code), said.text if said else ""
+    )
 
 
 def _reason(pod: Manifest, kind: str) -> str:

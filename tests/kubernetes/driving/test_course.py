@@ -7,11 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.test import Client as WebClient
 
 from sessions.driving import asking, sealing
 from sessions.driving.claims import LEASE
 from sessions.kubernetes.client import Client
 from sessions.kubernetes.configuration import cluster
+from sessions.kubernetes.watching import listing
 from sessions.models import Alert, Charge, HubEvent, Server, Session
 from tests.kubernetes.driving.story import SECOND, Story
 from tests.kubernetes.fake.resources import Object, core
@@ -120,6 +122,30 @@ def test_what_is_final_ends_the_start_at_once(
     story.until_clean()
     assert story.objects() == []
     assert not Charge.objects.exists()
+
+
+def test_a_crash_says_why_in_its_last_words(story: Story) -> None:
+    log = "starting\n\x1b[31m<b>no\0 luck</b> token=4b7f9c\nNo space left on device\n"
+    story.fake.plan(ends_seconds=0.3, exit_code=1, log=log)
+    story.ready()
+    story.fake.wait_for(lambda: story.pod()["status"]["phase"] == "Failed")
+    listing.look(at=story.clock)
+    story.sweep()
+    story.until_clean()
+    said = (
+        "The server ended with exit code 1: there is no room left for its files. Its last words: "
+        "“starting / <b>no luck</b> token=… / No space left on device”. "
+        "Make room in your home, or ask for more, and start it again."
+    )
+    session = story.session()
+    assert (session.end_reason, session.exit_code, session.message) == ("crashed", 1, said)
+    assert HubEvent.objects.filter(type="pod.ended").count() == 1, "whoever saw it"
+    assert session.user is not None
+    browser = WebClient()
+    browser.force_login(session.user)
+    page = browser.get(f"/sessions/{session.number}/").content.decode()
+    assert "crashed: The server ended" in page
+    assert "&lt;b&gt;no luck&lt;/b&gt;" in page
 
 
 def test_a_server_that_no_node_takes_waits_and_says_for_what(story: Story) -> None:

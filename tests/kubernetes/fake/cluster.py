@@ -136,8 +136,10 @@ class FakeCluster:
         """Forget all earlier versions: watches and lists that go on from them get 410."""
         self.store.compact()
 
-    def crash(self, namespace: str, name: str, code: int = 1, reason: str = "Error") -> None:
-        self.kubelet.finish(self.store.get(PODS, namespace, name), code, reason)
+    def crash(
+        self, namespace: str, name: str, code: int = 1, reason: str = "Error", log: str = ""
+    ) -> None:
+        self.kubelet.finish(self.store.get(PODS, namespace, name), code, reason, log)
 
     def evict(self, namespace: str, name: str, message: str = "low on resource: memory") -> None:
         self.kubelet.evict(self.store.get(PODS, namespace, name), message)

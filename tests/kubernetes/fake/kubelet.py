@@ -28,9 +28,10 @@ class Kubelet:
         self.plans = Plans()
         store.listeners.append(self._heard)
 
-    def finish(self, pod: Object, code: int, reason: str) -> None:
+    def finish(self, pod: Object, code: int, reason: str, log: str = "") -> None:
         """The containers end by themselves."""
-        state = statuses.terminated(code, reason, statuses.started_at(pod))
+        words = statuses.last_words(pod, code, log)
+        state = statuses.terminated(code, reason, statuses.started_at(pod), words)
         phase = "Succeeded" if code == 0 else "Failed"
 
         def over(now: Object) -> Object:
@@ -170,7 +171,7 @@ class Kubelet:
         if now is not None and now["status"]["phase"] not in OVER:
             code = SIGKILL if plan.oom else plan.exit_code
             reason = "OOMKilled" if plan.oom else "Error" if code else "Completed"
-            self.finish(now, code, reason)
+            self.finish(now, code, reason, plan.log)
 
     def _end_gracefully(self, pod: Object) -> None:
         uid = pod["metadata"]["uid"]

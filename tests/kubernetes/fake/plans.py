@@ -12,7 +12,8 @@ class Plan:
     """The course of a pod; times are in seconds.
 
     `pull_error` has the image refused. `probe_url` is asked until it answers, then the pod is
-    ready. `ends_seconds` after it runs it ends with the exit code, killed for memory if `oom`.
+    ready. `ends_seconds` after it runs it ends with the exit code, killed for memory if `oom`;
+    `log` is what it wrote.
     """
 
     pull_seconds: float = 0.0
@@ -25,6 +26,7 @@ class Plan:
     ends_seconds: float | None = None
     exit_code: int = 0
     oom: bool = False
+    log: str = ""
 
 
 @dataclass

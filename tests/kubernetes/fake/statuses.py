@@ -9,6 +9,7 @@ from tests.kubernetes.fake.resources import EVENTS, Object, stamp
 from tests.kubernetes.fake.store import Store
 
 SIGKILL, SIGTERM = 137, 143
+KEPT = 2048  # characters of a log
 
 
 def condition(
@@ -48,9 +49,16 @@ def running() -> Object:
     return {"running": {"startedAt": stamp()}}
 
 
-def terminated(code: int, reason: str, started: str = "") -> Object:
+def terminated(code: int, reason: str, started: str = "", message: str = "") -> Object:
     times = {"startedAt": started or stamp(), "finishedAt": stamp()}
-    return {"terminated": {"exitCode": code, "reason": reason, **times}}
+    left = {"message": message} if message else {}
+    return {"terminated": {"exitCode": code, "reason": reason, **left, **times}}
+
+
+def last_words(pod: Object, code: int, log: str) -> str:
+    """What the kubelet keeps of a log: its end, of a container that failed and wants that."""
+    kept = {c.get("terminationMessagePolicy") for c in pod["spec"]["containers"]}
+    return log[-KEPT:] if code and "FallbackToLogsOnError" in kept else ""
 
 
 def started_at(pod: Object) -> str:
