@@ -26,7 +26,7 @@ from sessions.delays import MOST_STOPS, STOP, delays, wrap_up
 from sessions.hub.alerts import raise_alert
 from sessions.models import Alert, Hub, LadderStep, QuotaLadder, Session
 from sessions.models.records import SessionQuerySet
-from sessions.stopping import Asked, ask_hub, own_server
+from sessions.stopping import Stopped, own_server, stop_sessions
 from sessions.usage import used_by
 
 NOTE = "the compute quota of the group is used up"
@@ -220,12 +220,12 @@ def _stop_at(hub: Hub, *, at: datetime) -> int:
     due = _due(at=at).filter(hub=hub).select_related("user", "group", "hub")
     unasked_first = due.order_by(F("stop_requested_at").asc(nulls_first=True), "number")
     wanted = [(session, NOTE) for session in unasked_first[:MOST_STOPS]]
-    asked = ask_hub(hub, wanted, reason="quota", at=at) if wanted else Asked()
+    done = stop_sessions(hub, wanted, reason="quota", at=at) if wanted else Stopped()
     with transaction.atomic():
-        for session in asked.stopped:
+        for session in done.sessions:
             notices.tell_stopped(session, at=at)
-    _note_troubles(hub, asked.troubles, at=at)
-    return len(asked.stopped)
+    _note_troubles(hub, done.troubles, at=at)
+    return len(done.sessions)
 
 
 def _note_troubles(hub: Hub, troubles: Sequence[str], *, at: datetime) -> None:

@@ -16,7 +16,7 @@ from lsp_portal.lib.crowds import CROWD, is_crowd
 from sessions.hub.alerts import raise_alert
 from sessions.models import Alert, Hub, Session
 from sessions.models.records import SessionQuerySet
-from sessions.stopping import ask_hub, own_server
+from sessions.stopping import own_server, stop_sessions
 
 MOST_STOPS = 50  # at one hub in one run
 OFF = "the account is switched off or has expired"
@@ -53,7 +53,7 @@ def _stop_at(hub: Hub, *, at: datetime, even_many: bool) -> int:
         return 0
     unasked_first = found.order_by(F("stop_requested_at").asc(nulls_first=True), "number")
     wanted = [(session, _note(session)) for session in unasked_first[:MOST_STOPS]]
-    return len(ask_hub(hub, wanted, reason="admin", at=at).stopped) if wanted else 0
+    return len(stop_sessions(hub, wanted, reason="admin", at=at).sessions) if wanted else 0
 
 
 def _note(session: Session) -> str:

@@ -1,4 +1,4 @@
-"""Asking hubs to stop servers of which the portal decided that they end.
+"""Stopping servers of which the portal decided that they end: by their hubs, or without.
 
 Nothing here may be called inside a database transaction: hubs are asked.
 """
@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q
 
+from sessions.driving.asking import stop_without_hub
 from sessions.hub.client import HubClient, HubRefused, HubUnavailable
 from sessions.models import Hub, Session
 
@@ -29,39 +30,68 @@ def own_server() -> Q:
 
 
 @dataclass(slots=True)
-class Asked:
-    """What a hub did of what it was asked: `troubles` says why others go on for now."""
+class Stopped:
+    """What came of it: `troubles` says why others go on for now."""
 
-    stopped: list[Session] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
 
-def ask_hub(hub: Hub, wanted: Iterable[tuple[Session, str]], *, reason: str, at: datetime) -> Asked:
-    """Ask the hub to stop each session, with a note on its record that says why.
+def stop_sessions(
+    hub: Hub, wanted: Iterable[tuple[Session, str]], *, reason: str, at: datetime
+) -> Stopped:
+    """Have the hub stop each session, with a note on its record that says why.
 
-    What the hub refuses does not hold up the others; a hub that is away is not asked again.
+    What the hub refuses does not hold up the others; a hub that is away is not asked again. The
+    portal itself then stops the servers that it runs, and the hub finds them ended.
     """
-    asked = Asked()
-    try:
-        client = HubClient.of(hub, at=at)
-        for session, note in wanted:
-            _ask(client, session, note, asked, reason=reason, at=at)
-    except HubUnavailable as error:
-        asked.troubles.append(str(error))
-    for trouble in asked.troubles:
-        LOG.warning("servers at %s go on for now: %s", hub, trouble)
-    return asked
+    stopped, asking = Stopped(), Asking(hub, reason, at)
+    for session, note in wanted:
+        trouble = asking.ask(session, note)
+        if not trouble or _stop_itself(session, note, reason=reason, at=at):
+            LOG.info("%s of %s is stopped: %s", session, session.user_name, note)
+            stopped.sessions.append(session)
+        elif trouble not in stopped.troubles:
+            LOG.warning("servers at %s go on for now: %s", hub, trouble)
+            stopped.troubles.append(trouble)
+    return stopped
 
 
-def _ask(
-    client: HubClient, session: Session, note: str, asked: Asked, *, reason: str, at: datetime
-) -> None:
+@dataclass(slots=True)
+class Asking:
+    """One hub, asked for the reason until it is away."""
+
+    hub: Hub
+    reason: str
+    at: datetime
+    client: HubClient | None = None
+    away: str = ""
+
+    def ask(self, session: Session, note: str) -> str:
+        """Why the hub does not stop the session; empty where it does."""
+        if self.away:
+            return self.away
+        _note(session, note, at=self.at)
+        try:
+            self.client = self.client or HubClient.of(self.hub, at=self.at)
+            self.client.stop_server(
+                session.user_name, session.server, actor=ACTOR, reason=self.reason
+            )
+        except HubRefused as error:
+            return f"{session}: {error}"
+        except HubUnavailable as error:
+            self.away = str(error)
+        return self.away
+
+
+def _stop_itself(session: Session, note: str, *, reason: str, at: datetime) -> bool:
+    """Stop the server without the hub, where the portal runs it."""
+    if not stop_without_hub(session, reason=reason, why=note, at=at):
+        return False
+    _note(session, note, at=at)
+    return True
+
+
+def _note(session: Session, note: str, *, at: datetime) -> None:
     unasked = Session.objects.filter(pk=session.pk, ended_at=None, stop_requested_at=None)
     unasked.update(stop_requested_at=at, stop_note=note)
-    try:
-        client.stop_server(session.user_name, session.server, actor=ACTOR, reason=reason)
-    except HubRefused as error:
-        asked.troubles.append(f"{session}: {error}")
-        return
-    LOG.info("%s of %s is stopped: %s", session, session.user_name, note)
-    asked.stopped.append(session)

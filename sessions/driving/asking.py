@@ -122,3 +122,16 @@ def ask_to_stop(session: Session, *, at: datetime, why: str = "") -> bool | None
         return False
     states.stop(server, at=at, why=why)
     return True
+
+
+def stop_without_hub(session: Session, *, reason: str, why: str, at: datetime) -> bool:
+    """Stop the server that the portal runs for the session, and tell its end; False: it runs none.
+
+    `reason` is one of those of `session.stopped`.
+    """
+    server = Server.objects.filter(pk=session.pk).first()
+    if server is None:
+        return False
+    if server.cleaned_at is None:
+        states.stop(server, at=at, why=f"The portal ends the server: {why}.", reason=reason)
+    return True

@@ -32,13 +32,23 @@ def report_ready(server: Server, *, at: datetime) -> None:
 def report_end(server: Server, *, at: datetime) -> None:
     """A server that was ready has ended by itself.
 
-    Of one that somebody stopped the hub tells who it was.
+    Of one that somebody stopped at the hub the hub tells who it was.
     """
     if server.ready_at is None or not server.failure_code:
         return
     reason = REASONS.get(server.failure_code, "unknown")
     data = pod_events.end_data(reason, server.exit_code, server.failure_message)
     _report(server, pod_events.ENDED, server.ended_at or at, data, at=at)
+
+
+def report_stop(server: Server, *, at: datetime) -> None:
+    """A server that the portal ended without its hub is gone.
+
+    The hub may find that out much later; nobody pays for the time between.
+    """
+    if server.ready_at is not None and server.stop_reason:
+        data = pod_events.end_data(server.stop_reason, None, "")
+        _report(server, pod_events.ENDED, at, data, at=at)
 
 
 def _report(

@@ -78,8 +78,11 @@ def end(server: Server, reason: Reason, *, at: datetime) -> bool:
 
 
 @transaction.atomic
-def stop(server: Server, *, at: datetime, why: str = "") -> bool:
-    """The server is not wanted any more; it is `gone` when the cluster has nothing of it."""
+def stop(server: Server, *, at: datetime, why: str = "", reason: str = "") -> bool:
+    """The server is not wanted any more; it is `gone` when the cluster has nothing of it.
+
+    `reason` is that of its end where no hub is going to tell it.
+    """
     changed = _change(
         server,
         (*BEFORE_READY, State.READY),
@@ -88,6 +91,7 @@ def stop(server: Server, *, at: datetime, why: str = "") -> bool:
         desired=Desired.STOPPED,
         sealed=b"",
         stop_asked_at=at,
+        stop_reason=reason,
     )
     if changed:
         step = Reason("stopping", why or "Asked to stop; the server is being ended.")

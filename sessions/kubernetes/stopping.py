@@ -34,10 +34,12 @@ def stop(number: int, *, at: datetime, now: Callable[[], datetime]) -> timedelta
         except (KubernetesError, NotConfigured) as error:
             _note_trouble(server, str(error), at=now())
             return AGAIN_AFTER
+        moment = now()
         if is_gone:
-            states.mark_clean(server, at=now())
+            evidence.report_stop(server, at=moment)
+            states.mark_clean(server, at=moment)
             return None
-        _note_trouble(server, "Its pod is still there.", at=now())
+        _note_trouble(server, "Its pod is still there.", at=moment)
         return AGAIN_AFTER
 
 

@@ -76,6 +76,9 @@ class Server(models.Model):
     deadline_at = models.DateTimeField(help_text="When the start is given up.")
     ready_at = models.DateTimeField(null=True)
     stop_asked_at = models.DateTimeField(null=True)
+    stop_reason = models.CharField(
+        max_length=10, blank=True, help_text="Why the portal ended it without its hub."
+    )
     ended_at = models.DateTimeField(null=True, help_text="When its container ended.")
     exit_code = models.PositiveIntegerField(null=True)
     cleaned_at = models.DateTimeField(null=True, help_text="When nothing of it was left.")
