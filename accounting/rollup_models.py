@@ -13,6 +13,24 @@ from accounts.models import Group, User
 from sessions.models import Amounts, Hub
 
 
+class Kind(models.Model):
+    """What sessions are alike in, beside person and group: hub, image, size and institution.
+
+    Its key is computed from the rest (`accounting.kinds`), so whoever sums needs not look it up.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    hub = models.ForeignKey(
+        Hub, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    image = models.TextField(blank=True)
+    size = models.TextField(blank=True)
+    institution = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.image} in {self.size} on {self.hub}"
+
+
 class GroupDay(Amounts):
     """What the closed charges of a group (or of nobody) used on a UTC day."""
 
@@ -39,7 +57,7 @@ class GroupDay(Amounts):
 
 
 class UserDay(Amounts):
-    """What the closed charges of a person in a group used on a UTC day."""
+    """What the closed charges of a person in a group used on a UTC day with sessions of a kind."""
 
     day = models.DateField()
     group = models.ForeignKey(
@@ -58,12 +76,15 @@ class UserDay(Amounts):
         db_index=False,
         db_constraint=False,
     )
+    kind = models.ForeignKey(
+        Kind, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["group", "day", "user"],
-                name="one_sum_per_group_day_and_user",
+                fields=["group", "day", "user", "kind"],
+                name="one_sum_per_group_day_user_and_kind",
                 nulls_distinct=False,
             ),
         )
@@ -87,7 +108,7 @@ class Month(Amounts):
 
 
 class MemberMonth(Month):
-    """What the closed charges of a person in a group used in a month."""
+    """What the closed charges of a person in a group used in a month with sessions of a kind."""
 
     group = models.ForeignKey(
         Group,
@@ -105,12 +126,15 @@ class MemberMonth(Month):
         db_index=False,
         db_constraint=False,
     )
+    kind = models.ForeignKey(
+        Kind, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["month", "group", "user"],
-                name="one_sum_per_month_group_and_user",
+                fields=["month", "group", "user", "kind"],
+                name="one_sum_per_month_group_user_and_kind",
                 nulls_distinct=False,
             ),
         )
@@ -141,24 +165,6 @@ class UserMonth(Month):
 
     def __str__(self) -> str:
         return f"{self.user or 'somebody'} in {self.month:%Y-%m}"
-
-
-class Kind(models.Model):
-    """What sessions are alike in, beside person and group: hub, image, size and institution.
-
-    Its key is computed from the rest (`accounting.kinds`), so whoever sums needs not look it up.
-    """
-
-    id = models.UUIDField(primary_key=True)
-    hub = models.ForeignKey(
-        Hub, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
-    )
-    image = models.TextField(blank=True)
-    size = models.TextField(blank=True)
-    institution = models.TextField(blank=True)
-
-    def __str__(self) -> str:
-        return f"{self.image} in {self.size} on {self.hub}"
 
 
 class KindSums(Amounts):

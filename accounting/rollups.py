@@ -45,7 +45,7 @@ def _of_pairs(table: str) -> str:
 
 KEEP_KINDS = f"""
     INSERT INTO accounting_kind (id, {KIND})
-    SELECT DISTINCT kind_id, {KIND} FROM kind_sums ON CONFLICT DO NOTHING
+    SELECT DISTINCT kind_id, {KIND} FROM sums ON CONFLICT DO NOTHING
 """
 
 REFRESH = f"""
@@ -63,15 +63,15 @@ WITH pairs AS MATERIALIZED (
     WHERE m.month = date_trunc('month', p.day)::date
       AND coalesce(m.group_id, 0) = coalesce(p.group_id, 0)
 ), sums AS MATERIALIZED (
-    SELECT p.day, p.group_id, c.user_id, {NAMED_OF_SESSION}, {sums(DAY_SECONDS)}
-    FROM pairs p {CHARGES_OF_PAIRS} {SESSION}
-    GROUP BY p.day, p.group_id, c.user_id, {OF_SESSION}
-), user_sums AS (
-    SELECT * FROM (SELECT day, group_id, user_id, {SUMMED} FROM sums GROUP BY 1, 2, 3) t
-    WHERE {SOMETHING}
-), kind_sums AS MATERIALIZED (
     SELECT *, {KEY} AS kind_id
-    FROM (SELECT day, group_id, {KIND}, {SUMMED} FROM sums GROUP BY day, group_id, {KIND}) t
+    FROM (
+        SELECT p.day, p.group_id, c.user_id, {NAMED_OF_SESSION}, {sums(DAY_SECONDS)}
+        FROM pairs p {CHARGES_OF_PAIRS} {SESSION}
+        GROUP BY p.day, p.group_id, c.user_id, {OF_SESSION}
+    ) t
+    WHERE {SOMETHING}
+), kind_sums AS (
+    SELECT * FROM (SELECT day, group_id, kind_id, {SUMMED} FROM sums GROUP BY 1, 2, 3) t
     WHERE {SOMETHING}
 ), kinds_kept AS (
     {KEEP_KINDS}
@@ -82,9 +82,9 @@ WITH pairs AS MATERIALIZED (
     DELETE FROM accounting_userday WHERE id IN (
         SELECT r.id FROM {_of_pairs("accounting_userday")}
         WHERE NOT EXISTS (
-            SELECT FROM user_sums s
+            SELECT FROM sums s
             WHERE s.day = r.day AND coalesce(s.group_id, 0) = coalesce(r.group_id, 0)
-              AND coalesce(s.user_id, 0) = coalesce(r.user_id, 0)))
+              AND coalesce(s.user_id, 0) = coalesce(r.user_id, 0) AND s.kind_id = r.kind_id))
 ), group_gone AS (
     DELETE FROM accounting_groupday WHERE id IN (
         SELECT r.id FROM {_of_pairs("accounting_groupday")}
@@ -103,9 +103,9 @@ WITH pairs AS MATERIALIZED (
     SELECT day, group_id, kind_id, {SUMS} FROM kind_sums
     ON CONFLICT (group_id, day, kind_id) DO UPDATE SET {EXCLUDED}
 ), user_kept AS (
-    INSERT INTO accounting_userday (day, group_id, user_id, {SUMS})
-    SELECT day, group_id, user_id, {SUMS} FROM user_sums
-    ON CONFLICT (group_id, day, user_id) DO UPDATE SET {EXCLUDED}
+    INSERT INTO accounting_userday (day, group_id, user_id, kind_id, {SUMS})
+    SELECT day, group_id, user_id, kind_id, {SUMS} FROM sums
+    ON CONFLICT (group_id, day, user_id, kind_id) DO UPDATE SET {EXCLUDED}
 ), group_kept AS (
     INSERT INTO accounting_groupday (day, group_id, {SUMS})
     SELECT day, group_id, {SUMS} FROM group_sums
@@ -135,26 +135,24 @@ CHARGES_BY_DAY = f"""
 ) c
 """
 
-# The sums of all closed charges per day, group and person, from scratch; and per kind of session.
+# The sums of all closed charges per day, group, person and kind of session, from scratch.
 DAYS_OF_CHARGES = f"""
-SELECT * FROM (
-    SELECT c.day, c.group_id, c.user_id, {sums("c.seconds")} FROM {CHARGES_BY_DAY}
-    GROUP BY c.day, c.group_id, c.user_id
-) t
-WHERE {SOMETHING}
-"""
-KINDS_OF_CHARGES = f"""
 SELECT *, {KEY} AS kind_id FROM (
-    SELECT c.day, c.group_id, {NAMED_OF_SESSION}, {sums("c.seconds")}
+    SELECT c.day, c.group_id, c.user_id, {NAMED_OF_SESSION}, {sums("c.seconds")}
     FROM {CHARGES_BY_DAY} JOIN hub_sessions_session s ON s.number = c.session_id
-    GROUP BY c.day, c.group_id, {OF_SESSION}
+    GROUP BY c.day, c.group_id, c.user_id, {OF_SESSION}
 ) t
 WHERE {SOMETHING}
 """
 
 FILL_USERS = f"""
-INSERT INTO accounting_userday (day, group_id, user_id, {SUMS})
-{DAYS_OF_CHARGES}
+WITH sums AS MATERIALIZED (
+    {DAYS_OF_CHARGES}
+), kinds_kept AS (
+    {KEEP_KINDS}
+)
+INSERT INTO accounting_userday (day, group_id, user_id, kind_id, {SUMS})
+SELECT day, group_id, user_id, kind_id, {SUMS} FROM sums
 ORDER BY day
 """
 
@@ -168,13 +166,11 @@ ORDER BY day
 """
 
 FILL_KINDS = f"""
-WITH kind_sums AS MATERIALIZED (
-    {KINDS_OF_CHARGES}
-), kinds_kept AS (
-    {KEEP_KINDS}
-)
 INSERT INTO accounting_kindday (day, group_id, kind_id, {SUMS})
-SELECT day, group_id, kind_id, {SUMS} FROM kind_sums
+SELECT * FROM (
+    SELECT day, group_id, kind_id, {SUMMED} FROM accounting_userday GROUP BY day, group_id, kind_id
+) t
+WHERE {SOMETHING}
 ORDER BY day
 """
 
@@ -192,7 +188,7 @@ WHERE NOT EXISTS (
 """
 
 
-def _month_of(name: str, table: str, key: str, also: str = "", source: str = "sums") -> str:
+def _month_of(name: str, table: str, key: str, also: str = "") -> str:
     """SQL that leaves the sums of the month in the table, and touches only rows that change."""
     same = " AND ".join(
         f"s.{column} = t.{column}"
@@ -202,7 +198,7 @@ def _month_of(name: str, table: str, key: str, also: str = "", source: str = "su
     )
     return f"""
     {name} AS MATERIALIZED (
-        SELECT {key}, {SUMMED}{also and f", %(until)s::date AS {also}"} FROM {source} GROUP BY {key}
+        SELECT {key}, {SUMMED}{also and f", %(until)s::date AS {also}"} FROM sums GROUP BY {key}
     ), {name}_gone AS (
         DELETE FROM {table} t WHERE t.month = %(month)s
           AND NOT EXISTS (SELECT FROM {name} s WHERE {same})
@@ -217,17 +213,16 @@ def _month_of(name: str, table: str, key: str, also: str = "", source: str = "su
     )"""
 
 
-OF_MONTH = "WHERE day >= %(month)s AND day < %(until)s"
-KIND_DAYS = f"accounting_kindday {OF_MONTH}"
 SUM_MONTH = f"""
 WITH sums AS MATERIALIZED (
-    SELECT group_id, user_id, {SUMMED} FROM accounting_userday {OF_MONTH}
-    GROUP BY group_id, user_id
+    SELECT group_id, user_id, kind_id, {SUMMED} FROM accounting_userday
+    WHERE day >= %(month)s AND day < %(until)s
+    GROUP BY group_id, user_id, kind_id
 ),
-{_month_of("members", "accounting_membermonth", "group_id, user_id")},
+{_month_of("members", "accounting_membermonth", "group_id, user_id, kind_id")},
 {_month_of("groups", "hub_sessions_groupmonth", "group_id", also="until")},
 {_month_of("people", "accounting_usermonth", "user_id")},
-{_month_of("kinds", "accounting_kindmonth", "group_id, kind_id", source=KIND_DAYS)}
+{_month_of("kinds", "accounting_kindmonth", "group_id, kind_id")}
 INSERT INTO accounting_summedmonth VALUES (%(month)s, %(until)s)
 ON CONFLICT (month) DO UPDATE SET until = excluded.until
 """

@@ -115,7 +115,10 @@ def start_forms(user: User, *, at: datetime) -> list[Start]:
 
 
 def _start(hub: Hub, user: User, at: datetime) -> Start:
-    there = Session.objects.filter(user=user, hub=hub, server="").holding(at=at).first()
+    # Without an order, the index of open sessions finds it; by number, all sessions would be read.
+    there = next(
+        iter(Session.objects.filter(user=user, hub=hub, server="").holding(at=at)[:1]), None
+    )
     if there is not None:
         return Start(hub, None, [], _there_words(there.state(at=at)), is_taken=True)
     name = name_at(hub, user)

@@ -1,7 +1,7 @@
 """The SQL of a report: its rows from one statement, hence from one snapshot.
 
 What can be answered by group and person comes from the parts of `accounting.parts`; what asks for
-kinds of sessions as well from the roll-ups of kinds; kinds of single people from their charges.
+kinds of sessions as well from the roll-ups that tell kinds apart, made of the same parts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from accounting.parts import CLEAN, WHOLE_MONTHS, months_by, parts
 from accounting.reports.wish import KINDS, Wish
 from accounting.rollups import SOMETHING, SUMMED, SUMS
 from accounting.usage import PERSON
-from sessions.usage import amounts, longest
+from sessions.usage import amounts
 
 COLUMNS = {
     "group": "group_id", "user": "user_id", "hub": "hub_id",
@@ -41,63 +41,41 @@ WITH pairs AS MATERIALIZED (
     SELECT s.day, s.group_id FROM hub_sessions_staleday s
     WHERE s.day >= %(first_day)s AND s.day <= %(last_day)s {{stale_filter}}
     UNION
-    SELECT r.day, r.group_id FROM accounting_kindday r
+    SELECT r.day, r.group_id FROM {{days}} r
     WHERE r.day = ANY(%(cut_days)s::date[]) {{rollup_filter}}
 ), months AS MATERIALIZED (
     {WHOLE_MONTHS}
 ), rolled AS (
-    SELECT r.group_id, r.kind_id, {SUMS} FROM months m JOIN accounting_kindmonth r
-        ON r.month = m.month {{rollup_filter}}
+    SELECT r.* FROM months m CROSS JOIN LATERAL (
+        SELECT r.group_id{{rollup_user}}, r.kind_id, {SUMS} FROM {{months}} r
+        WHERE r.month = m.month {{rollup_filter}}
+        OFFSET 0
+    ) r
     UNION ALL
     SELECT r.* FROM (
         SELECT lag(until, 1, %(full_from)s) OVER (ORDER BY month) AS first, month AS next
         FROM (SELECT * FROM months UNION ALL SELECT %(full_to)s, NULL) m
     ) gap CROSS JOIN LATERAL (
-        SELECT r.group_id, r.kind_id, {SUMS} FROM accounting_kindday r
+        SELECT r.group_id{{rollup_user}}, r.kind_id, {SUMS} FROM {{days}} r
         WHERE r.day >= gap.first AND r.day < gap.next {{rollup_filter}} AND {CLEAN}
         OFFSET 0
     ) r
     WHERE gap.first < gap.next
 ), parts AS (
-    SELECT group_id, {KIND}, {SUMS}
-    FROM (SELECT {{group}} AS group_id, kind_id, {SUMMED} FROM rolled GROUP BY 1, 2) r
+    SELECT {{names}}, {KIND}, {SUMS}
+    FROM (SELECT {{keys}}, kind_id, {SUMMED} FROM rolled GROUP BY {{places}}) r
     JOIN accounting_kind k ON k.id = r.kind_id
     UNION ALL
-    SELECT p.group_id, {NAMED_OF_SESSION},
+    SELECT p.group_id{{charge_user}}, {NAMED_OF_SESSION},
            {amounts(f"greatest(%(start)s, {DAY_START})", f"least(%(end)s, {DAY_END})")}
     FROM pairs p {CHARGES_OF_PAIRS} {SESSION}
-    GROUP BY p.group_id, {OF_SESSION}
+    WHERE true {{charge_filter}}
+    GROUP BY p.group_id{{charge_user}}, {OF_SESSION}
     UNION ALL
-    SELECT c.group_id, {NAMED_OF_SESSION}, {amounts("%(start)s", "%(end)s")}
+    SELECT c.group_id{{charge_user}}, {NAMED_OF_SESSION}, {amounts("%(start)s", "%(end)s")}
     FROM hub_sessions_charge c {SESSION}
     WHERE c.ended_at IS NULL AND c.started_at < %(end)s {{charge_filter}}
-    GROUP BY c.group_id, {OF_SESSION}
-)
-"""
-
-IN_WINDOW = "c.started_at < %(end)s AND (c.ended_at IS NULL OR c.ended_at > %(start)s)"
-OF_GROUPS = f"""
-    SELECT c.* FROM unnest(%(groups)s) AS g (id) CROSS JOIN LATERAL (
-        SELECT * FROM hub_sessions_charge
-        WHERE group_id = g.id AND ended_at > %(start)s AND started_at < %(end)s
-          AND started_at > %(start)s - {longest("l.group_id = g.id")}
-        UNION ALL
-        SELECT * FROM hub_sessions_charge
-        WHERE group_id = g.id AND ended_at IS NULL AND started_at < %(end)s
-    ) c
-"""
-OF_USER = f"""
-    SELECT c.* FROM hub_sessions_session s JOIN hub_sessions_charge c ON c.session_id = s.number
-    WHERE s.user_id = %(user)s AND {IN_WINDOW}
-"""
-OF_ALL = f"SELECT c.* FROM hub_sessions_charge c WHERE {IN_WINDOW}"
-
-CHARGE_PARTS = f"""
-WITH parts AS (
-    SELECT c.group_id, c.user_id, {NAMED_OF_SESSION}, {amounts("%(start)s", "%(end)s")}
-    FROM ({{charges}}) c {{session}}
-    WHERE {{condition}}
-    GROUP BY c.group_id, c.user_id, {OF_SESSION}
+    GROUP BY c.group_id{{charge_user}}, {OF_SESSION}
 )
 """
 
@@ -141,21 +119,25 @@ def _parts(wish: Wish) -> str:
             of_user=of_user,
             months=months_by(group=of_groups or "group" in wish.by, person=wish.asks_people),
         )
-    if not wish.asks_people:
-        narrow = " AND {0}.group_id = ANY(%(groups)s)" if of_groups else ""
-        return KIND_PARTS.format(
-            stale_filter=narrow.format("s"),
-            rollup_filter=narrow.format("r"),
-            charge_filter=narrow.format("c"),
-            group="group_id" if "group" in wish.by else "NULL::bigint",
-        )
-    charges = OF_GROUPS if of_groups else OF_USER if of_user else OF_ALL
-    return CHARGE_PARTS.format(
-        charges=charges,
-        session=SESSION
-        if of_groups or of_user
-        else "JOIN hub_sessions_session s ON s.number = c.session_id",
-        condition="c.user_id = %(user)s" if of_user else "true",
+    by_person = wish.asks_people
+    in_group = " AND {0}.group_id = ANY(%(groups)s)" if of_groups else ""
+    of_whom = in_group + (" AND {0}.user_id = %(user)s" if of_user else "")
+    keys = {"group_id": "group" in wish.by} | ({"user_id": "user" in wish.by} if by_person else {})
+    kinds = " AND ".join(f"{COLUMNS[name]} = %({name})s" for name in wish.kinds)
+    of_kind = f" AND {{0}}.kind_id IN (SELECT id FROM accounting_kind WHERE {kinds})"
+    return KIND_PARTS.format(
+        days="accounting_userday" if by_person else "accounting_kindday",
+        months="accounting_membermonth" if by_person else "accounting_kindmonth",
+        stale_filter=in_group.format("s"),
+        rollup_filter=(of_whom + (of_kind if kinds else "")).format("r"),
+        charge_filter=of_whom.format("c"),
+        keys=", ".join(
+            name if is_told else f"NULL::bigint AS {name}" for name, is_told in keys.items()
+        ),
+        names=", ".join(keys),
+        places="1, 2, 3" if by_person else "1, 2",
+        rollup_user=", r.user_id" if by_person else "",
+        charge_user=", c.user_id" if by_person else "",
     )
 
 

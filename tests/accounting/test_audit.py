@@ -115,7 +115,9 @@ def _missing_day(session: Session) -> None:
 
 
 def _invented_day(session: Session) -> None:
-    UserDay.objects.create(day="2020-01-01", group=session.group, millicore_seconds=5)
+    UserDay.objects.create(
+        day="2020-01-01", group=session.group, kind=Kind.objects.all()[0], millicore_seconds=5
+    )
 
 
 def _group_day(session: Session) -> None:
@@ -165,8 +167,8 @@ def _inferred_end(session: Session) -> None:
         (_missing_day, "days of people are the sum of their charges"),
         (_invented_day, "days of people are the sum of their charges"),
         (_group_day, "days of groups are the sum of those of people"),
-        (_kind_day, "days of kinds are the sum of their charges"),
-        (_kind, "days of kinds are the sum of their charges"),
+        (_kind_day, "days of kinds are the sum of those of people"),
+        (_kind, "days of people are the sum of their charges"),
         (_line, "published lines are what was marked"),
         (_job_id, "export runs are the sum of their marks"),
         (_run, "export runs are the sum of their marks"),

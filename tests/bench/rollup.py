@@ -31,30 +31,25 @@ CREATE TABLE bench_kindday (LIKE accounting_kindday INCLUDING ALL);
 """
 BARE = """
 TRUNCATE bench_userday, bench_groupday, bench_kindday;
-INSERT INTO bench_userday (day, group_id, user_id, millicore_seconds, mib_seconds, gpu_seconds)
-SELECT day::date, group_id, user_id, sum(seconds * cpu_millicores), sum(seconds * memory_mib),
-       sum(seconds * gpus)
-FROM hub_sessions_charge
-CROSS JOIN LATERAL generate_series(date_trunc('day', started_at), ended_at, '1 day') AS day
-CROSS JOIN LATERAL (
-    SELECT extract(epoch FROM least(ended_at, day + interval '1 day') - greatest(started_at, day))
-        ::bigint AS seconds) t
-GROUP BY day, group_id, user_id;
-INSERT INTO bench_groupday (day, group_id, millicore_seconds, mib_seconds, gpu_seconds)
-SELECT day, group_id, sum(millicore_seconds), sum(mib_seconds), sum(gpu_seconds)
-FROM bench_userday GROUP BY day, group_id;
-INSERT INTO bench_kindday (day, group_id, kind_id, millicore_seconds, mib_seconds, gpu_seconds)
-SELECT day, group_id, md5(concat(hub_id, image, size))::uuid, sum(seconds * cpu_millicores),
-       sum(seconds * memory_mib), sum(seconds * gpus)
+INSERT INTO bench_userday (
+    day, group_id, user_id, kind_id, millicore_seconds, mib_seconds, gpu_seconds)
+SELECT day, group_id, user_id, md5(concat(hub_id, image, size))::uuid,
+       sum(seconds * cpu_millicores), sum(seconds * memory_mib), sum(seconds * gpus)
 FROM (
-    SELECT day::date, c.group_id, s.hub_id, s.image, s.size, c.cpu_millicores, c.memory_mib, c.gpus,
-           extract(epoch FROM least(c.ended_at, day + interval '1 day')
+    SELECT day::date, c.group_id, c.user_id, s.hub_id, s.image, s.size, c.cpu_millicores,
+           c.memory_mib, c.gpus, extract(epoch FROM least(c.ended_at, day + interval '1 day')
                - greatest(started_at, day))::bigint AS seconds
     FROM hub_sessions_charge c JOIN hub_sessions_session s ON s.number = c.session_id
     CROSS JOIN LATERAL generate_series(
         date_trunc('day', started_at), c.ended_at, '1 day') AS day
 ) t
-GROUP BY day, group_id, hub_id, image, size;
+GROUP BY day, group_id, user_id, hub_id, image, size;
+INSERT INTO bench_groupday (day, group_id, millicore_seconds, mib_seconds, gpu_seconds)
+SELECT day, group_id, sum(millicore_seconds), sum(mib_seconds), sum(gpu_seconds)
+FROM bench_userday GROUP BY day, group_id;
+INSERT INTO bench_kindday (day, group_id, kind_id, millicore_seconds, mib_seconds, gpu_seconds)
+SELECT day, group_id, kind_id, sum(millicore_seconds), sum(mib_seconds), sum(gpu_seconds)
+FROM bench_userday GROUP BY day, group_id, kind_id;
 """
 FINISH = "UPDATE hub_sessions_charge SET ended_at = ended_at + interval '1 second' WHERE id = %s"
 STALE = """
