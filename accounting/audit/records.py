@@ -179,6 +179,36 @@ WITH legs AS (
 SELECT session_id::text, what FROM wrong ORDER BY session_id, what LIMIT 1
 """
 
+# A worker is charged as its session, from its start to its end or that of the session.
+WORKERS = """
+SELECT x.number::text, x.pod, concat_ws(', ', x.user_id, x.group_id, x.started_at, x.ended_at,
+           x.cpu_millicores, x.memory_mib),
+       concat_ws(', ', c.user_id, c.group_id, c.started_at, c.ended_at, c.cpu_millicores,
+           c.memory_mib)
+FROM (
+    SELECT s.number, w.pod, w.charge_id, s.user_id, s.group_id, w.started_at, CASE
+               WHEN least(w.finished_at, w.gone_at, s.ended_at) IS NOT NULL
+               THEN greatest(w.started_at, least(w.finished_at, w.gone_at, s.ended_at))
+           END AS ended_at, k.cpu_millicores, k.memory_mib
+    FROM hub_sessions_daskworker w
+    JOIN hub_sessions_daskcluster k ON k.id = w.cluster_id
+    JOIN hub_sessions_session s ON s.number = k.session_id
+) x
+LEFT JOIN hub_sessions_charge c ON c.id = x.charge_id
+WHERE CASE WHEN x.started_at IS NULL THEN c.id IS NOT NULL
+      ELSE c.id IS NULL OR (c.sign, c.origin, c.gpus) <> (1, 'dask', 0)
+           OR (x.number, x.user_id, x.group_id, x.started_at, x.ended_at, x.cpu_millicores,
+               x.memory_mib)
+              IS DISTINCT FROM (c.session_id, c.user_id, c.group_id, c.started_at, c.ended_at,
+                                c.cpu_millicores, c.memory_mib) END
+UNION ALL
+SELECT c.session_id::text, 'charge ' || c.id, 'no worker', concat_ws(', ', c.started_at, c.ended_at)
+FROM hub_sessions_charge c
+WHERE c.origin = 'dask'
+  AND NOT EXISTS (SELECT FROM hub_sessions_daskworker w WHERE w.charge_id = c.id)
+ORDER BY 1, 2 LIMIT 1
+"""
+
 CHECKS = (
     Check(
         "records follow from events",
@@ -195,6 +225,11 @@ CHECKS = (
         CHARGES,
         "session {0} ({1}): person, group, start, end, millicores, MiB, GPUs should be {2};"
         " charged {3}",
+    ),
+    Check(
+        "charges of Dask workers follow from their pods",
+        WORKERS,
+        "session {0}, {1}: person, group, start, end, millicores, MiB should be {2}; charged {3}",
     ),
     Check(
         "adjustments are pairs that continue what was charged",

@@ -85,6 +85,8 @@ CLASSES = (
             "hub_sessions.QuotaLadder",
             "hub_sessions.Server",
             "hub_sessions.ServerStep",
+            "hub_sessions.DaskCluster",
+            "hub_sessions.DaskWorker",
             "hub_sessions.GroupMonth",
             "accounting.GroupDay",
             "accounting.UserDay",

@@ -16,7 +16,7 @@ from django.db.models import Q
 from accounts.models import Change, Name, User
 from lsp_portal.privacy import patterns
 from lsp_portal.privacy.rewriting import AT_HUB, PERSON, Step
-from sessions.models import Hub, Server, Session
+from sessions.models import DaskCluster, Hub, Server, Session
 
 Done = dict[str, int]
 """How many rows of what."""
@@ -77,6 +77,8 @@ def ensure_possible(user: User, *, by: User | None, at: datetime) -> None:
         problem = f"{count} servers of “{user.username}” run or wait. Stop them first."
     elif count := Server.objects.unfinished().filter(session__user=user).count():
         problem = f"Of {count} servers of “{user.username}” something is left in the cluster. Wait."
+    elif DaskCluster.objects.unfinished().filter(session__user=user).exists():
+        problem = f"A Dask cluster of “{user.username}” is left in the cluster. Wait."
     elif owned := _owned(user, at):
         problem = f"“{user.username}” answers for {owned}. Give these accounts another owner first."
     if problem:

@@ -14,6 +14,7 @@ FILES = (
     "derived",
     "snapshots",
     "apply",
+    "workers",
     "reports",
     "parts",
     "follow",

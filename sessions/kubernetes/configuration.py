@@ -19,6 +19,8 @@ LONGEST_SECRET = 253
 LONGEST_PREFIX = 20  # leaves room for a person's slug
 HUB_LABELS = {"hub.jupyter.org/network-access-singleuser": "true"}  # of Zero to JupyterHub
 
+DASK_LABELS = {"app.kubernetes.io/name": "dask-kubernetes-operator"}  # of its Helm chart
+
 
 class NotConfigured(ImproperlyConfigured):
     """The cluster cannot be used with these settings; the text says what to set."""
@@ -46,6 +48,8 @@ class Cluster:
     gpu_resource: str = "nvidia.com/gpu"
     pull_secrets: tuple[str, ...] = ()  # names of secrets where the pods are
     tmp_mib: int = 1024
+    dask_namespace: str = "dask-operator"
+    dask_labels: Mapping[str, str] = field(default_factory=lambda: dict(DASK_LABELS))
     start_seconds: int = 600
     stop_seconds: int = 60
 
@@ -72,6 +76,8 @@ def cluster() -> Cluster:
         gpu_resource=settings.KUBERNETES_GPU_RESOURCE,
         pull_secrets=tuple(settings.KUBERNETES_PULL_SECRETS),
         tmp_mib=settings.KUBERNETES_TMP_MIB,
+        dask_namespace=settings.KUBERNETES_DASK_NAMESPACE,
+        dask_labels=settings.KUBERNETES_DASK_LABELS,
         start_seconds=settings.KUBERNETES_START_SECONDS,
         stop_seconds=settings.KUBERNETES_STOP_SECONDS,
     )
@@ -117,6 +123,8 @@ def _check_homes(known: Cluster) -> None:
 def _check_network(known: Cluster) -> None:
     if not known.hub_labels:
         raise NotConfigured("KUBERNETES_HUB_LABELS must name at least one label as key=value.")
+    if not known.dask_labels:
+        raise NotConfigured("KUBERNETES_DASK_LABELS must name at least one label as key=value.")
     for block in known.egress:
         try:
             ip_network(block)

@@ -38,6 +38,9 @@ HUB = "lsp.portal/hub"
 CONTENT = "lsp.portal/content"  # a digest of the spec of objects that follow the settings
 
 MANAGED = f"{MANAGER_LABEL}={MANAGER}"  # selects all that the portal made
+CLUSTER = "lsp.portal/cluster"  # of everything of a Dask cluster, as a label too
+DASK = "dask"
+DASKS = f"{MANAGED},{COMPONENT_LABEL}={DASK}"
 NOTEBOOKS = f"{MANAGED},{COMPONENT_LABEL}={NOTEBOOK}"
 
 
@@ -66,6 +69,11 @@ def server_name(user: str, server: str, session: UUID) -> str:
     """The name of a server's pod, service and secret: at most 63 characters."""
     parts = [slug(user, 24), *([slug(server, 20)] if server else [])]
     return f"lsp-{'-'.join(parts)}-{session.hex[:HASH]}"
+
+
+def dask_name(session: UUID, cluster: UUID) -> str:
+    """The name of a Dask cluster, with room for what the operator puts behind it (53 at most)."""
+    return f"lsp-dask-{session.hex[:HASH]}-{cluster.hex[:HASH]}"
 
 
 def home_claim(user: str) -> str:

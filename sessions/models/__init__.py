@@ -1,5 +1,6 @@
 from sessions.models.adjustments import Adjustment
 from sessions.models.charges import Amounts, Charge, GroupMonth, StaleDay
+from sessions.models.dask import DaskCluster, DaskWorker
 from sessions.models.driving import ClusterLook, Server, ServerStep
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
@@ -19,6 +20,8 @@ __all__ = [
     "Charge",
     "ClusterLook",
     "ClusterWatch",
+    "DaskCluster",
+    "DaskWorker",
     "GroupMonth",
     "Hub",
     "HubEvent",

@@ -6,12 +6,58 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubernetes import client
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+
+
+class Strict(BaseModel):
+    """Of the Dask operator's own kinds the client knows nothing; fields as its definitions say."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DaskWorkers(Strict):
+    replicas: int
+    spec: client.V1PodSpec
+
+
+class DaskScheduler(Strict):
+    spec: client.V1PodSpec
+    service: client.V1ServiceSpec
+
+
+class DaskClusterSpec(Strict):
+    idleTimeout: int = 0  # noqa: N815 - its name
+    worker: DaskWorkers
+    scheduler: DaskScheduler
+
+
+class DaskAutoscalerSpec(Strict):
+    cluster: str
+    minimum: int
+    maximum: int
+
+
+class DaskObject(Strict):
+    apiVersion: str  # noqa: N815 - its name
+    kind: str
+    metadata: client.V1ObjectMeta
+    status: dict[str, Any] | None = None
+
+
+class DaskCluster(DaskObject):
+    spec: DaskClusterSpec
+
+
+class DaskAutoscaler(DaskObject):
+    spec: DaskAutoscalerSpec
+
 
 MODELS: dict[str, type[BaseModel]] = {
     "ClusterRole": client.V1ClusterRole,
     "ClusterRoleBinding": client.V1ClusterRoleBinding,
     "CronJob": client.V1CronJob,
+    "DaskAutoscaler": DaskAutoscaler,
+    "DaskCluster": DaskCluster,
     "Namespace": client.V1Namespace,
     "NetworkPolicy": client.V1NetworkPolicy,
     "PersistentVolumeClaim": client.V1PersistentVolumeClaim,

@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from quotas.vocabulary import Resources
+from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.dask import DaskSpec
 from sessions.kubernetes.manifests.server import HomeMount, Placement, ServerSpec
 
 SESSION = UUID("0b1f8a52-5c1f-4e0c-9d0e-2f6f5a7c1d3e")
@@ -60,3 +62,16 @@ GPU = {
         priority_class="lsp-user",
     ),
 }  # fmt: skip
+
+
+def bobs_dask(**changed: Any) -> DaskSpec:
+    """Two workers for Bob's server."""
+    spec = DaskSpec(
+        key=UUID("5d1c3c52-7c8f-4d19-9d3a-6a3f7f0f8a01"),
+        name=names.dask_name(SESSION, UUID("5d1c3c52-7c8f-4d19-9d3a-6a3f7f0f8a01")),
+        notebook=bobs_server(),
+        workers=2,
+        resources=Resources(1000, 8192),
+        idle_seconds=3600,
+    )
+    return replace(spec, **changed)

@@ -17,7 +17,7 @@ from sessions.kubernetes import names
 from sessions.kubernetes.client import Client
 from sessions.kubernetes.manifests.server import server_manifests
 from tests.kubernetes.fake import FakeCluster
-from tests.kubernetes.fake.resources import EVENTS, NODES, Object, Resource
+from tests.kubernetes.fake.resources import EVENTS, NODES, Object
 from tests.kubernetes.specs import GPU, ONE, bobs_server
 
 SPEC = bobs_server()
@@ -134,21 +134,6 @@ def test_what_frees_room_is_given_to_who_waits(
     pod_when(fake, second, lambda pod: "Insufficient cpu" in str(pod["status"]))
     client.delete("Pod", first, "lsp")
     pod_when(fake, second, ready)
-
-
-def test_the_number_of_workers_is_scaled(fake: FakeCluster) -> None:
-    thing = {
-        "apiVersion": "kubernetes.dask.org/v1",
-        "kind": "DaskCluster",
-        "metadata": {"name": "bobs", "namespace": "lsp"},
-        "spec": {"worker": {"replicas": 1, "spec": {}}},
-    }
-    clusters = Resource("kubernetes.dask.org", "v1", "daskclusters")
-    fake.api.create(clusters, "lsp", thing)
-    merge = "application/merge-patch+json"
-    scale = fake.api.patch(clusters, "lsp", "bobs", {"spec": {"replicas": 5}}, merge, "scale")
-    assert scale["spec"]["replicas"] == 5
-    assert fake.api.get(clusters, "lsp", "bobs")["spec"]["worker"]["replicas"] == 5
 
 
 def test_other_processes_control_it_over_http(fake: FakeCluster, start: Callable[..., str]) -> None:

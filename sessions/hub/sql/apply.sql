@@ -71,7 +71,7 @@ BEGIN
         pod = excluded.pod, node = excluded.node, pod_uid = excluded.pod_uid;
 END $$;
 
--- Write the notebook charge of these sessions, and note the days that closed charges touch.
+-- Write the charges of these sessions, notebook and workers, and note the days that closed ones touch.
 CREATE OR REPLACE FUNCTION hub_sessions_charge(p_hub bigint, p_keys uuid[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -111,6 +111,7 @@ BEGIN
             SELECT b FROM unnest(closed) b
             WHERE EXISTS (SELECT FROM unnest(changed) c WHERE c.id = b.id)));
     END IF;
+    PERFORM hub_sessions_charge_workers(p_hub, p_keys);
 END $$;
 
 -- Note the UTC days of these charges, as far as they are closed, for the roll-ups.

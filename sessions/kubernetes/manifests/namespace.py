@@ -65,22 +65,22 @@ def network_policy(user: str, cluster: Cluster) -> Manifest:
     spec = {
         "podSelector": {"matchLabels": {names.COMPONENT_LABEL: names.NOTEBOOK}},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [hub], "ports": [_port(names.PORT)]}],
+        "ingress": [{"from": [hub], "ports": [port(names.PORT)]}],
         "egress": [
-            {"to": [DNS], "ports": [_port(53, "UDP"), _port(53)]},
-            {"to": [hub], "ports": [_port(cluster.hub_port)]},
-            {"to": _public(cluster)},
+            {"to": [DNS], "ports": [port(53, "UDP"), port(53)]},
+            {"to": [hub], "ports": [port(cluster.hub_port)]},
+            {"to": public(cluster)},
         ],
     }
     metadata = _inside(POLICY_NAME, NETWORK, user, cluster)
     return _following("networking.k8s.io/v1", "NetworkPolicy", metadata, spec)
 
 
-def _port(port: int | str, protocol: str = "TCP") -> Manifest:
+def port(port: int | str, protocol: str = "TCP") -> Manifest:
     return {"port": port, "protocol": protocol}
 
 
-def _public(cluster: Cluster) -> list[Manifest]:
+def public(cluster: Cluster) -> list[Manifest]:
     return [
         {"ipBlock": {"cidr": "0.0.0.0/0", "except": PRIVATE}},
         {"ipBlock": {"cidr": "::/0", "except": PRIVATE_6}},

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from quotas.vocabulary import Resources
 from sessions.kubernetes.configuration import Cluster
 from sessions.kubernetes.manifests.spec import ServerSpec
 from sessions.kubernetes.names import NOTEBOOK, POD_LABEL, PORT, Manifest
@@ -44,12 +45,12 @@ def pod(spec: ServerSpec, cluster: Cluster) -> Manifest:
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": _identity(spec),
+            "securityContext": identity(spec),
             **pull_secrets(cluster.pull_secrets),
-            **_placement(spec),
+            **placement(spec),
             **_init_containers(spec, cluster),
             "containers": [_notebook(spec, cluster)],
-            "volumes": _volumes(spec, cluster),
+            "volumes": volumes(spec, cluster),
         },
     }
 
@@ -65,7 +66,7 @@ def literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _identity(spec: ServerSpec) -> Manifest:
+def identity(spec: ServerSpec) -> Manifest:
     """The person's own numbers; everybody's primary group is their own.
 
     A shared claim keeps its owner: with `fsGroup` the cluster would give all of it to the person.
@@ -81,7 +82,7 @@ def _identity(spec: ServerSpec) -> Manifest:
     }
 
 
-def _placement(spec: ServerSpec) -> Manifest:
+def placement(spec: ServerSpec) -> Manifest:
     wanted = spec.placement
     placed: Manifest = {"tolerations": [DEDICATED, *(dict(t) for t in wanted.tolerations)]}
     if wanted.node_selector:
@@ -102,21 +103,21 @@ def _notebook(spec: ServerSpec, cluster: Cluster) -> Manifest:
         "envFrom": [{"secretRef": {"name": spec.name}}],
         "ports": [{"name": PORT, "containerPort": spec.port, "protocol": "TCP"}],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2, "timeoutSeconds": 2},
-        "resources": _resources(spec, cluster),
+        "resources": resources(spec.resources, cluster),
         **LAST_WORDS,
         "securityContext": RESTRICTED,
-        "volumeMounts": [_home_mount(spec), {"name": TMP, "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [home_mount(spec), {"name": TMP, "mountPath": "/tmp"}],  # noqa: S108
     }
 
 
-def _resources(spec: ServerSpec, cluster: Cluster) -> Manifest:
+def resources(wanted: Resources, cluster: Cluster) -> Manifest:
     """What is asked for is what is given, so that a server gets all that its group pays for."""
     given = {
-        "cpu": f"{spec.resources.cpu_millicores}m",
-        "memory": f"{spec.resources.memory_mib}Mi",
+        "cpu": f"{wanted.cpu_millicores}m",
+        "memory": f"{wanted.memory_mib}Mi",
     }
-    if spec.resources.gpus:
-        given[cluster.gpu_resource] = str(spec.resources.gpus)
+    if wanted.gpus:
+        given[cluster.gpu_resource] = str(wanted.gpus)
     return {"requests": given, "limits": dict(given)}
 
 
@@ -129,7 +130,7 @@ def _init_containers(spec: ServerSpec, cluster: Cluster) -> Manifest:
         "name": "make-home",
         "image": spec.image,
         "command": ["mkdir", "-p", "-m", "0700", "--", literal(directory)],
-        "resources": _resources(spec, cluster),
+        "resources": resources(spec.resources, cluster),
         **LAST_WORDS,
         "securityContext": RESTRICTED,
         "volumeMounts": [{"name": HOME, "mountPath": HOMES_PATH}],
@@ -137,12 +138,12 @@ def _init_containers(spec: ServerSpec, cluster: Cluster) -> Manifest:
     return {"initContainers": [maker]}
 
 
-def _home_mount(spec: ServerSpec) -> Manifest:
+def home_mount(spec: ServerSpec) -> Manifest:
     mount = {"name": HOME, "mountPath": spec.home.path}
     return mount | ({"subPath": spec.home.sub_path} if spec.home.sub_path else {})
 
 
-def _volumes(spec: ServerSpec, cluster: Cluster) -> list[Manifest]:
+def volumes(spec: ServerSpec, cluster: Cluster) -> list[Manifest]:
     return [
         {"name": HOME, "persistentVolumeClaim": {"claimName": spec.home.claim}},
         {"name": TMP, "emptyDir": {"sizeLimit": f"{cluster.tmp_mib}Mi"}},

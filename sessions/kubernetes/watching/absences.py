@@ -46,13 +46,9 @@ def end_absent(
     """
     seen = [each for each in _open(asked_at) if source.covers(each.namespace)]
     missing = [each for each in seen if each.uid not in present]
-    hubs = {each.hub.pk: each.hub for each in missing}.values()
-    if _is_doubted(source, len(missing), len(seen), at=asked_at):
-        for hub in hubs:
-            raise_alert(hub, Alert.Kind.PODS_DOUBTED, source.name, _why(missing, seen), at=asked_at)
+    hubs = {each.hub for each in missing}
+    if doubted(source, hubs, missing=len(missing), of=len(seen), at=asked_at):
         return 0
-    open_alerts = Alert.objects.filter(kind=Alert.Kind.PODS_DOUBTED, subject=source.name)
-    open_alerts.filter(resolved_at=None).update(resolved_at=asked_at)
     return _end([each for each in missing if _is_gone(client, each)], at=asked_at)
 
 
@@ -76,6 +72,20 @@ def _open(before: datetime) -> list[Seen]:
 def _seen(session: Session, data: dict[str, Any]) -> Seen:
     about = Whose(session.hub.name, session.key, session.user_name, session.server)
     return Seen(session.hub, about, data["pod_uid"], data["pod"], data["namespace"])
+
+
+def doubted(source: Source, hubs: Iterable[Hub], *, missing: int, of: int, at: datetime) -> bool:
+    """Whether a list that lacks so many of the pods it should have is not believed yet.
+
+    The administrators of these hubs are told then, and that it is over afterwards.
+    """
+    if _is_doubted(source, missing, of, at=at):
+        for hub in hubs:
+            raise_alert(hub, Alert.Kind.PODS_DOUBTED, source.name, _why(missing, of), at=at)
+        return True
+    open_alerts = Alert.objects.filter(kind=Alert.Kind.PODS_DOUBTED, subject=source.name)
+    open_alerts.filter(resolved_at=None).update(resolved_at=at)
+    return False
 
 
 def _is_doubted(source: Source, missing: int, of: int, *, at: datetime) -> bool:
@@ -107,9 +117,9 @@ def _end(gone: Iterable[Seen], *, at: datetime) -> int:
     )
 
 
-def _why(missing: Collection[Seen], seen: Collection[Seen]) -> str:
+def _why(missing: int, of: int) -> str:
     return (
-        f"The list lacks {len(missing)} of {len(seen)} pods whose sessions run. Nothing was "
+        f"The list lacks {missing} of {of} pods whose sessions run. Nothing was "
         f"changed. If it stays so for {BELIEVED_AFTER // timedelta(minutes=1)} minutes it is "
         "believed. Is it still the same cluster, and may the portal see all of it?"
     )

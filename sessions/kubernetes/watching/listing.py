@@ -13,12 +13,12 @@ from lsp_portal.lib.portions import portions
 from sessions.kubernetes.client import Client, Listing
 from sessions.kubernetes.configuration import NotConfigured, cluster
 from sessions.kubernetes.failures import KubernetesError
-from sessions.kubernetes.watching import endings
-from sessions.kubernetes.watching.absences import end_absent
+from sessions.kubernetes.watching import absences, endings, workers
 from sessions.kubernetes.watching.memory import Memory, uid_of
 from sessions.kubernetes.watching.pods import Manifest
 from sessions.kubernetes.watching.sources import Source, sources
 from sessions.kubernetes.watching.taking import take_events, take_pods
+from sessions.kubernetes.watching.workers import take_workers
 from sessions.models import ClusterWatch
 
 LOG = logging.getLogger(__name__)
@@ -52,8 +52,7 @@ def take_list(client: Client, source: Source, memory: Memory, *, at: datetime) -
     uids = _take_each(client, source, listing, memory, at=at)
     if source.kind == "Pod":
         memory.keep_only(uids)
-        end_absent(client, source, uids, asked_at=at)
-        endings.note(at=at)
+        _end_absent(client, source, uids, asked_at=at)
     ClusterWatch.objects.update_or_create(
         source=source.name,
         defaults={"listed_at": at, "heard_at": at, "listed": len(uids), "trouble": ""},
@@ -65,10 +64,20 @@ def take(
     client: Client, source: Source, news: Sequence[Manifest], *, at: datetime, deleted: bool = False
 ) -> None:
     """Act upon objects of the source that are new, have changed, or are `deleted`."""
-    if source.kind == "Pod":
+    if source.is_of_workers:
+        take_workers(news, at=at, deleted=deleted)
+    elif source.kind == "Pod":
         take_pods(news, at=at, deleted=deleted)
     elif not deleted:
         take_events(client, news, at=at)
+
+
+def _end_absent(client: Client, source: Source, uids: set[str], *, asked_at: datetime) -> None:
+    if source.is_of_workers:
+        workers.end_absent(client, source, uids, asked_at=asked_at)
+        return
+    absences.end_absent(client, source, uids, asked_at=asked_at)
+    endings.note(at=asked_at)
 
 
 def _take_each(

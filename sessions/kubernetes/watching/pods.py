@@ -51,17 +51,17 @@ def shown(pod: Manifest, *, at: datetime, deleted: bool = False) -> Iterator[Pod
     if about is None:
         return
     uid = str(pod["metadata"]["uid"])
-    ready_at = _condition_at(pod, "Ready")
+    ready_at = condition_at(pod, "Ready")
     if ready_at is not None:
         yield PodEvent(READY, about, uid, ready_at, _place(pod))
-    if deleted or _status(pod).get("phase") in OVER:
+    if deleted or status_of(pod).get("phase") in OVER:
         kind, ended_at = _end(pod, at)
         yield PodEvent(kind, about, uid, ended_at, _how(pod, kind))
 
 
 def digest(pod: Manifest) -> bytes:
     """Of what matters in the pod, so that the same need not be looked at again."""
-    status, about = _status(pod), pod["metadata"]
+    status, about = status_of(pod), pod["metadata"]
     known = [
         status.get("phase"), status.get("conditions"), status.get("containerStatuses"),
         status.get("initContainerStatuses"), status.get("podIP"), status.get("reason"),
@@ -73,24 +73,27 @@ def digest(pod: Manifest) -> bytes:
 def _end(pod: Manifest, at: datetime) -> tuple[str, datetime]:
     """Whether it ended by itself, and when."""
     finished, asked = _finished_at(pod), _deletion_asked_at(pod)
-    put_out_at = _condition_at(pod, "DisruptionTarget")
+    put_out_at = condition_at(pod, "DisruptionTarget")
     if _is_put_out(pod):
-        return ENDED, finished or put_out_at or _condition_at(pod, "Ready", "False") or at
-    by_itself = _status(pod).get("phase") in OVER and (asked is None or (finished or at) < asked)
+        return ENDED, finished or put_out_at or condition_at(pod, "Ready", "False") or at
+    by_itself = status_of(pod).get("phase") in OVER and (asked is None or (finished or at) < asked)
     return (ENDED if by_itself else GONE), finished or asked or at
 
 
 def _how(pod: Manifest, kind: str) -> dict[str, Any]:
-    code, said = _terminated(pod).get("exitCode"), final(pod, Hints())
+    code, said = terminated(pod).get("exitCode"), final(pod, Hints())
     return end_data(
         _reason(pod, kind), None if code is None else abs(code), said.text if said else ""
     )
 
 
 def _reason(pod: Manifest, kind: str) -> str:
-    if kind == GONE:
-        return "unknown"
-    ended = _terminated(pod)
+    return "unknown" if kind == GONE else reason_of_end(pod)
+
+
+def reason_of_end(pod: Manifest) -> str:
+    """Why a pod ended by itself, in the words of the hub API."""
+    ended = terminated(pod)
     if _is_put_out(pod):
         return "evicted"
     if ended.get("reason") == "OOMKilled":
@@ -99,8 +102,8 @@ def _reason(pod: Manifest, kind: str) -> str:
 
 
 def _is_put_out(pod: Manifest) -> bool:
-    status = _status(pod)
-    return status.get("reason") in PUT_OUT or _condition_at(pod, "DisruptionTarget") is not None
+    status = status_of(pod)
+    return status.get("reason") in PUT_OUT or condition_at(pod, "DisruptionTarget") is not None
 
 
 def _place(pod: Manifest) -> dict[str, Any]:
@@ -108,8 +111,8 @@ def _place(pod: Manifest) -> dict[str, Any]:
     return {"pod": about["name"], "node": node_of(pod), "namespace": about["namespace"]}
 
 
-def _condition_at(pod: Manifest, kind: str, value: str = "True") -> datetime | None:
-    for condition in _status(pod).get("conditions") or ():
+def condition_at(pod: Manifest, kind: str, value: str = "True") -> datetime | None:
+    for condition in status_of(pod).get("conditions") or ():
         if condition.get("type") == kind and condition.get("status") == value:
             return moment(condition.get("lastTransitionTime"))
     return None
@@ -124,14 +127,14 @@ def _deletion_asked_at(pod: Manifest) -> datetime | None:
 
 
 def _finished_at(pod: Manifest) -> datetime | None:
-    return moment(_terminated(pod).get("finishedAt"))
+    return moment(terminated(pod).get("finishedAt"))
 
 
-def _terminated(pod: Manifest) -> Mapping[str, Any]:
+def terminated(pod: Manifest) -> Mapping[str, Any]:
     """How the server's container ended; of a pod without that name, the first that did."""
     ended = {
         each.get("name"): (each.get("state") or {}).get("terminated")
-        for each in _status(pod).get("containerStatuses") or ()
+        for each in status_of(pod).get("containerStatuses") or ()
     }
     return ended.get(SERVER) or next(filter(None, ended.values()), {})
 
@@ -142,5 +145,5 @@ def _environment(pod: Manifest) -> dict[str, str]:
     return {each["name"]: str(each.get("value") or "") for each in variables}
 
 
-def _status(pod: Manifest) -> Mapping[str, Any]:
+def status_of(pod: Manifest) -> Mapping[str, Any]:
     return pod.get("status") or {}

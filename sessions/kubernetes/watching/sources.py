@@ -8,7 +8,7 @@ from django.conf import settings
 
 from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
-from sessions.models import Hub
+from sessions.models import DaskCluster, Hub
 
 SPAWNED = "component=singleuser-server"  # what KubeSpawner puts on its pods
 
@@ -25,6 +25,10 @@ class Source:
     def name(self) -> str:
         return f"{self.kind} in {self.namespace or 'all namespaces'} ({self.selector or 'all'})"
 
+    @property
+    def is_of_workers(self) -> bool:
+        return self.selector == names.DASKS
+
     def covers(self, namespace: str) -> bool:
         return self.namespace in (None, namespace)
 
@@ -35,4 +39,6 @@ def sources(cluster: Cluster) -> list[Source]:
     if not Hub.objects.filter(mode=Hub.Mode.DRIVE).exists():
         return spawned
     own = None if cluster.is_per_user else cluster.namespace
-    return [Source("Event", own, ""), Source("Pod", own, names.NOTEBOOKS), *spawned]
+    has_dask = settings.KUBERNETES_DASK or DaskCluster.objects.unfinished().exists()
+    dask = [Source("Pod", own, names.DASKS)] if has_dask else []
+    return [Source("Event", own, ""), Source("Pod", own, names.NOTEBOOKS), *dask, *spawned]

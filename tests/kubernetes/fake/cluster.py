@@ -12,6 +12,7 @@ import yaml
 
 from tests.kubernetes.fake import rbac, statuses
 from tests.kubernetes.fake.api import Api
+from tests.kubernetes.fake.dask_operator import DaskOperator
 from tests.kubernetes.fake.faults import Fault, Faults
 from tests.kubernetes.fake.kubelet import Kubelet
 from tests.kubernetes.fake.listing import Lister
@@ -51,6 +52,7 @@ class FakeCluster:
         self.timeline = Timeline()
         self.controllers = Controllers(self.api, self.timeline)
         self.kubelet = Kubelet(self.store, self.timeline)
+        self.dask = DaskOperator(self.api, self.timeline)
         self.bookmark_seconds = 60.0
         self.calls: list[rbac.Call] = []
         self._rules = None if roles is None else rbac.rules(roles, ACCOUNT)
