@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from accounting.models import Statement
-from accounting.pages import csv_answer, statements
+from accounting.pages import statements
 from accounting.views import page
 from accounts.access import person as asking
 from lsp_portal.lib import clock
@@ -33,5 +33,12 @@ def statement_csv(request: HttpRequest, number: int) -> HttpResponseBase:
     """All of it as a file."""
     found = statements.statement_or_404(number)
     lines = statements.lines_or_404(found, asking(request), at=clock.now())
-    name = f"statement-{number}.csv"
-    return csv_answer.answer(name, statements.COLUMNS, statements.rows(found, lines))
+    return statements.file_answer(found, lines, "csv")
+
+
+@page
+def statement_ods(request: HttpRequest, number: int) -> HttpResponseBase:
+    """The same for spreadsheets."""
+    found = statements.statement_or_404(number)
+    lines = statements.lines_or_404(found, asking(request), at=clock.now())
+    return statements.file_answer(found, lines, "ods")

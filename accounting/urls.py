@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounting import (
+    group_statement_pages,
     member_pages,
     reattribution_pages,
     report_pages,
@@ -13,6 +14,7 @@ from accounting import (
     views,
 )
 from accounting.api import report_views as report_api
+from accounting.api import statement_views as statement_api
 from accounting.api import views as api
 
 urlpatterns = [
@@ -33,6 +35,16 @@ urlpatterns = [
     path("groups/<str:name>/members.csv", views.group_members_csv, name="group_members_csv"),
     path("groups/<str:name>/days.csv", views.group_days_csv, name="group_days_csv"),
     path("groups/<str:name>/sessions.csv", views.group_sessions_csv, name="group_sessions_csv"),
+    path(
+        "groups/<str:name>/statement/",
+        group_statement_pages.group_statement,
+        name="group_statement",
+    ),
+    path(
+        "groups/<str:name>/statement.<str:kind>",
+        group_statement_pages.group_statement_file,
+        name="group_statement_file",
+    ),
     path("groups/<str:name>/storage/", storage_pages.group_storage, name="group_storage"),
     path(
         "groups/<str:name>/storage.csv", storage_pages.group_storage_csv, name="group_storage_csv"
@@ -58,6 +70,23 @@ urlpatterns = [
     path("statements/", statement_pages.statement_list, name="statements"),
     path("statements/<int:number>/", statement_pages.statement, name="statement"),
     path("statements/<int:number>.csv", statement_pages.statement_csv, name="statement_csv"),
+    path("statements/<int:number>.ods", statement_pages.statement_ods, name="statement_ods"),
+    path(
+        "statements/verify/<str:token>/",
+        group_statement_pages.verify_statement,
+        name="verify_statement",
+    ),
+    path("api/v1/statements", statement_api.StatementsView.as_view(), name="api-statements"),
+    path(
+        "api/v1/statements/<int:number>",
+        statement_api.StatementView.as_view(),
+        name="api-statement",
+    ),
+    path(
+        "api/v1/groups/<slug:name>/statement",
+        statement_api.GroupStatementView.as_view(),
+        name="api-group-statement",
+    ),
     path("api/v1/usage", api.UsageView.as_view(), name="api-usage"),
     path("api/v1/reports", report_api.ReportView.as_view(), name="api-reports"),
     path("api/v1/reports/members", report_api.MembersView.as_view(), name="api-reports-members"),

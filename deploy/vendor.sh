@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches the browser files that the portal ships, at the versions below, and writes their versions and
-# checksums beside them. Run it to change a version; neither a build nor a running portal needs it or node.
+# Fetches the browser files and fonts that the portal ships, at the versions below, and writes their versions
+# and checksums beside them. Run it to change a version; neither a build nor a running portal needs it or node.
 #
 #   deploy/vendor.sh            (needs npm, tar, sha512sum)
 #
@@ -11,6 +11,7 @@ BOOTSTRAP=5.3.8
 PLOTLY=4.1.1
 ICONS=1.13.2
 AXE=4.14.1
+DEJAVU=2.37.3
 
 ICON_NAMES=(
   arrow-right book box-arrow-in-right box-arrow-right box-arrow-up-right calendar3 check-circle-fill check-lg
@@ -23,6 +24,7 @@ ICON_NAMES=(
 root=$(cd "$(dirname "$0")/.." && pwd)
 vendor=$root/lsp_portal/static/vendor
 axe=$root/tests/e2e/axe
+fonts=$root/accounting/group_statements/fonts
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -71,8 +73,9 @@ unpack bootstrap "$BOOTSTRAP"
 unpack plotly.js-basic-dist-min "$PLOTLY"
 unpack bootstrap-icons "$ICONS"
 unpack axe-core "$AXE"
+unpack dejavu-fonts-ttf "$DEJAVU"
 
-rm -rf "$vendor" "$axe"
+rm -rf "$vendor" "$axe" "$fonts"
 take "$work/bootstrap/dist/css/bootstrap.min.css" "$vendor/bootstrap/bootstrap.min.css"
 take "$work/bootstrap/dist/js/bootstrap.bundle.min.js" "$vendor/bootstrap/bootstrap.bundle.min.js"
 take "$work/bootstrap/LICENSE" "$vendor/bootstrap/LICENSE"
@@ -91,3 +94,10 @@ take "$work/axe-core/axe.min.js" "$axe/axe.min.js"
 take "$work/axe-core/LICENSE" "$axe/LICENSE"
 take "$work/axe-core/LICENSE-3RD-PARTY.txt" "$axe/LICENSE-3RD-PARTY.txt"
 inventory "$axe" "axe-core|$AXE|MPL-2.0|axe.min.js"
+
+mkdir -p "$fonts"
+cp "$work/dejavu-fonts-ttf/ttf/DejaVuSans.ttf" "$work/dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf" "$fonts/"
+cp "$work/dejavu-fonts-ttf/LICENSE" "$fonts/LICENSE"
+inventory "$fonts" \
+  "dejavu-fonts-ttf|$DEJAVU|Bitstream-Vera|DejaVuSans.ttf" \
+  "dejavu-fonts-ttf|$DEJAVU|Bitstream-Vera|DejaVuSans-Bold.ttf"

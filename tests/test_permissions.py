@@ -128,6 +128,7 @@ class World:
         address = address.replace("requests/sessions/<number>", "requests/sessions/<request_id>")
         address = address.replace("<number>/move/", "<session_number>/move/")
         address = address.replace("statements/<number>", "statements/<statement>")
+        address = address.replace("statement.<kind>", "statement.pdf")
         return "/" + re.sub(r"<(\w+)>", lambda found: str(self.names[str(found[1])]), address)
 
     def client(self, caller: str) -> Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -115,9 +116,9 @@ class ReportView(APIView):
         Without a window the current allocation period counts.
         """
         asked, at = request.query_params, clock.now()
-        _refuse_unknown(asked)
-        kind = _format(asked)
-        choice = _choice(asked)
+        refuse_others(asked, {*ReportForm.base_fields, *PAGE, "period", "first", "last", "format"})
+        kind = asked_format(asked, FORMATS)
+        choice = asked_window(asked)
         reader = request.user if isinstance(request.user, User) else None
         form = ReportForm(asked, reader=reader, at=at)
         if not form.is_valid():
@@ -158,7 +159,7 @@ class MembersView(ListAPIView[Membership]):
         if getattr(self, "swagger_fake_view", False):
             return Membership.objects.none()
         reader = self.request.user if isinstance(self.request.user, User) else None
-        return members.found(reader, {}, _choice(self.request.query_params).window)
+        return members.found(reader, {}, asked_window(self.request.query_params).window)
 
     @extend_schema(
         operation_id="reports_members",
@@ -172,22 +173,23 @@ class MembersView(ListAPIView[Membership]):
         return self.list(request, *args, **kwargs)
 
 
-def _refuse_unknown(asked: QueryDict) -> None:
-    known = {*ReportForm.base_fields, *PAGE, *("period", "first", "last", "format")}
-    unknown = asked.keys() - known
-    if unknown:
-        raise ValidationError({name: ["There is no such parameter."] for name in unknown})
-
-
-def _format(asked: QueryDict) -> str:
+def asked_format(asked: QueryDict, formats: Sequence[str]) -> str:
+    """What the parameter `format` says, JSON without it. Raises ValidationError."""
     kind = asked.get("format", "json")
-    if kind not in FORMATS:
-        said = f"“{kind}” is no format of reports. Choose one of: {', '.join(FORMATS)}."
+    if kind not in formats:
+        said = f"“{kind}” is no format of this. Choose one of: {', '.join(formats)}."
         raise ValidationError({"format": [said]})
     return kind
 
 
-def _choice(asked: QueryDict) -> Choice:
+def refuse_others(asked: QueryDict, known: Iterable[str]) -> None:
+    """Raises ValidationError for parameters that are not known."""
+    if unknown := asked.keys() - set(known):
+        raise ValidationError({name: ["There is no such parameter."] for name in unknown})
+
+
+def asked_window(asked: QueryDict) -> Choice:
+    """The window that is asked for. Raises ValidationError."""
     choice = choose(asked, at=clock.now())
     if choice.form.errors:
         raise DjangoValidationError(choice.form.errors.as_data())

@@ -36,9 +36,10 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
     writer = csv.writer(_Echo())
     yield writer.writerow(columns)
     for row in rows:
-        yield writer.writerow([_harmless(cell) for cell in row])
+        yield writer.writerow([harmless(cell) for cell in row])
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
+    """The cell so that no spreadsheet runs it."""
     is_formula = cell.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, StreamingHttpResponse
 
 from accounting.models import Statement, StatementLine
+from accounting.pages import csv_answer
 from accounts.models import Group, User
+from lsp_portal.lib import ods
+from lsp_portal.lib.ods import Cell
 from quotas.vocabulary import core_hours
 
 COLUMNS = (
@@ -39,12 +42,19 @@ def statement_or_404(number: int) -> Statement:
 
 def lines_or_404(statement: Statement, user: User, *, at: datetime) -> QuerySet[StatementLine]:
     """The lines that the person may see, in order of groups and people; 404 without any group."""
-    found = statement.lines.select_related("user", "about")
-    if not user.is_staff:
-        visible = Group.objects.visible_to(user, at=at)
-        if not visible.exists():
-            raise Http404
-        found = found.filter(group__in=visible)
+    if user.is_staff:
+        return lines_of(statement, None)
+    visible = Group.objects.visible_to(user, at=at)
+    if not visible.exists():
+        raise Http404
+    return lines_of(statement, visible)
+
+
+def lines_of(statement: Statement, groups: QuerySet[Group] | None) -> QuerySet[StatementLine]:
+    """The lines of these groups, None: all, in order of groups and people."""
+    found = statement.lines.select_related("user", "about", "group")
+    if groups is not None:
+        found = found.filter(group__in=groups)
     return found.order_by("group_name", "kind", "about", "user__username", "pk")
 
 
@@ -63,11 +73,22 @@ def shown(statement: Statement, lines: QuerySet[StatementLine], *, name: str) ->
     return Shown(statement, groups, chosen, people, list(corrections))
 
 
-def rows(statement: Statement, lines: QuerySet[StatementLine]) -> Iterator[tuple[str, ...]]:
+def file_answer(
+    statement: Statement, lines: QuerySet[StatementLine], kind: str
+) -> StreamingHttpResponse:
+    """The lines as a download, `csv` or `ods`."""
+    name = f"statement-{statement.number}.{kind}"
+    if kind == "ods":
+        return ods.answer(name, COLUMNS, rows(statement, lines))
+    texts = ([str(cell) for cell in row] for row in rows(statement, lines))
+    return csv_answer.answer(name, COLUMNS, texts)
+
+
+def rows(statement: Statement, lines: QuerySet[StatementLine]) -> Iterator[list[Cell]]:
     """The lines as a file has them, in the order of COLUMNS."""
     for line in lines.iterator(chunk_size=2000):
-        yield (
-            str(statement.number),
+        yield [
+            statement.number,
             statement.title,
             line.kind,
             line.about.title,
@@ -75,9 +96,9 @@ def rows(statement: Statement, lines: QuerySet[StatementLine]) -> Iterator[tuple
             line.group_title,
             line.user.username if line.user else "",
             line.role,
-            str(core_hours(line.millicore_seconds)),
-            str(line.millicore_seconds),
-            str(line.mib_seconds),
-            str(line.gpu_seconds),
-            str(line.sessions),
-        )
+            core_hours(line.millicore_seconds),
+            line.millicore_seconds,
+            line.mib_seconds,
+            line.gpu_seconds,
+            line.sessions,
+        ]

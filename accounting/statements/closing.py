@@ -13,13 +13,13 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from accounting.models import Statement, StatementLine
 from accounting.statements.content import Key, Sums, digest, due, truth
-from accounts.models import Group, Membership, User
+from accounting.statements.naming import NamesThen
+from accounts.models import User
 from lsp_portal.lib import advisory
 from quotas.models import AllocationPeriod
 from sessions.models import Alert, Session, Snapshot, StaleDay
 
 LOCK = "statements"
-ROLES = {role: place for place, role in enumerate(("pi", "manager", "member"))}
 DISPUTED = (Alert.Kind.SEQUENCE_REUSED, Alert.Kind.CONFLICT, Alert.Kind.EMPTY_SNAPSHOT)
 
 
@@ -118,7 +118,7 @@ def _lines(statement: Statement, *, at: datetime) -> Iterator[StatementLine]:
         for key, sums in due(earlier, at=at).items()
     ]
     groups = {key[0] for key in found} | {key[0] for _, key, _ in corrections}
-    named = _Named(groups, at=period.ends_at)
+    named = NamesThen(groups, at=period.ends_at)
     about: dict[str, Any] = {"statement": statement, "about": statement}
     for group, sums in _of_groups(found).items():
         yield StatementLine(**about, kind="group", **named.of((group, None)), **asdict(sums))
@@ -134,26 +134,3 @@ def _of_groups(found: dict[Key, Sums]) -> dict[int | None, Sums]:
     for (group, _), sums in found.items():
         total[group] += sums
     return total
-
-
-class _Named:
-    """Groups and roles as they were when the period ended."""
-
-    def __init__(self, groups: set[int | None], *, at: datetime) -> None:
-        keys = [key for key in groups if key is not None]
-        self._groups = Group.objects.in_bulk(keys)
-        memberships = Membership.objects.valid(at=at).filter(group__in=keys)
-        self._roles: dict[Key, str] = {}
-        for group, user, role in memberships.values_list("group_id", "user_id", "role"):
-            known = self._roles.get((group, user), role)
-            self._roles[group, user] = min(known, role, key=lambda name: ROLES[name])
-
-    def of(self, key: Key) -> dict[str, Any]:
-        group = self._groups.get(key[0] or 0)
-        return {
-            "group_id": key[0],
-            "user_id": key[1],
-            "group_name": group.name if group else "",
-            "group_title": group.title if group else "",
-            "role": self._roles.get(key, ""),
-        }

@@ -6,7 +6,7 @@ The truth is summed from charges alone, apart from the roll-ups.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
@@ -27,7 +27,7 @@ SELECT group_id, user_id, sum(millicore_seconds), sum(mib_seconds), sum(gpu_seco
 FROM (
     SELECT c.group_id, c.user_id, {sums(seconds("%(start)s", "%(end)s") + "::numeric")}
     FROM hub_sessions_charge c
-    WHERE c.started_at < %(end)s AND (c.ended_at IS NULL OR c.ended_at > %(start)s)
+    WHERE c.started_at < %(end)s AND (c.ended_at IS NULL OR c.ended_at > %(start)s) {{narrow}}
     GROUP BY c.group_id, c.user_id, c.session_id
 ) t
 GROUP BY group_id, user_id
@@ -66,7 +66,14 @@ NOTHING = Sums()
 
 def truth(*, start: datetime, end: datetime, at: datetime) -> dict[Key, Sums]:
     """What each person used in each group in [start, end), by the charges of now."""
-    return _sums(TRUTH, {"start": start, "end": end, "at": at})
+    return _sums(TRUTH.format(narrow=""), {"start": start, "end": end, "at": at})
+
+
+def truth_of_group(group: int, *, start: datetime, end: datetime, at: datetime) -> dict[Key, Sums]:
+    """The same of one group."""
+    narrow = "AND c.group_id = %(group)s"
+    parameters: dict[str, datetime | int] = {"group": group, "start": start, "end": end, "at": at}
+    return _sums(TRUTH.format(narrow=narrow), parameters)
 
 
 def stated(statement: Statement) -> dict[Key, Sums]:
@@ -124,7 +131,7 @@ def _line(line: StatementLine) -> list[int | str]:
     ]
 
 
-def _sums(statement: str, parameters: dict[str, datetime] | list[int]) -> dict[Key, Sums]:
+def _sums(statement: str, parameters: Mapping[str, datetime | int] | list[int]) -> dict[Key, Sums]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         found = {(group, user): Sums(*map(int, sums)) for group, user, *sums in cursor.fetchall()}

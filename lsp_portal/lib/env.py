@@ -81,6 +81,15 @@ def items(name: str, default: Sequence[str] = ()) -> list[str]:
     return [part.strip() for part in text(name, ",".join(default)).split(",") if part.strip()]
 
 
+def files(name: str) -> list[str]:
+    """Comma separated paths of files that can be read."""
+    paths = items(name)
+    for path in paths:
+        if not os.access(path, os.R_OK) or not Path(path).is_file():
+            raise ImproperlyConfigured(f"{name}: there is no file {path} that can be read.")
+    return paths
+
+
 def conditions(name: str, kinds: Sequence[str]) -> list[tuple[str, str]]:
     """Comma separated `kind=value` pairs with these kinds."""
     found = []

@@ -42,6 +42,7 @@ PAGES: dict[str, list[str]] = {
         CHART,
         f"{CHART}what-if/?people=9&size=2&hours=5&days=2",
         f"{CHART}storage/",
+        f"{CHART}statement/",
         f"{CHART}people/",
         f"{CHART}invitations/",
         f"{CHART}history/",

@@ -1,4 +1,4 @@
-"""The browser files made by others are the ones that their inventory names."""
+"""The browser files and fonts made by others are the ones that their inventory names."""
 
 import hashlib
 import re
@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs_version
 FOLDERS = [
     settings.BASE_DIR / "lsp_portal" / "static" / "vendor",
     settings.BASE_DIR / "tests" / "e2e" / "axe",
+    settings.BASE_DIR / "accounting" / "group_statements" / "fonts",
 ]
 ROW = re.compile(r"^\| (\S+) \| (\S+) \| (\S+) \| `(\S+)` \| `([0-9a-f]{128})` \|$", re.MULTILINE)
 
@@ -22,7 +23,7 @@ def inventory(folder: Path) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_vendored_file_is_listed_unchanged_with_its_licence(folder: Path) -> None:
     rows = inventory(folder)
-    shipped = {path for path in folder.rglob("*") if path.suffix in {".js", ".css", ".svg"}}
+    shipped = {path for path in folder.rglob("*") if path.suffix in {".js", ".css", ".svg", ".ttf"}}
 
     assert {folder / row[3] for row in rows} == shipped
     for *_, file, digest in rows:

@@ -12,6 +12,8 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 
+from accounting.models import Statement
+from accounting.statements.closing import close_period
 from lsp_portal.lib import clock
 from quotas.models import StorageQuota
 from sessions.models import StorageSample
@@ -74,6 +76,11 @@ def sample_of(cast: Cast) -> int:
     ).pk
 
 
+def closed_period() -> Statement:
+    period = factories.period(date(2020, 1, 1), date(2021, 1, 1))
+    return close_period(period, author=None, at=period.ends_at)
+
+
 def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, program: Any) -> None:
     names = {
         "username": "bob",
@@ -82,6 +89,7 @@ def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, pro
         "invitation": factories.invitation(cast.transients, cast.alice).pk,
         "request_id": asked_to_move(cast),
         "sample": sample_of(cast),
+        "number": closed_period().number,
         **quotas(cast),
     }
     dora, asked = program(cast.dora), 0

@@ -191,3 +191,13 @@ def test_what_is_no_list_of_credentials_is_refused_and_not_shown(
     monkeypatch.setenv("PASSES", value)
     with pytest.raises(ImproperlyConfigured, match=r"must have one name=user:password on each"):
         env.credentials("PASSES")
+
+
+def test_files_have_to_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    font = tmp_path / "one.ttf"
+    font.touch()
+    monkeypatch.setenv("FONTS", f"{font}, ")
+    assert env.files("FONTS") == [str(font)]
+    monkeypatch.setenv("FONTS", f"{font},{tmp_path}")
+    with pytest.raises(ImproperlyConfigured, match=f"FONTS: there is no file {tmp_path} "):
+        env.files("FONTS")
