@@ -306,6 +306,7 @@ DASK_IDLE_SECONDS = env.integer("DASK_IDLE_SECONDS", 3600, minimum=0)
 DASK_MAX_WORKERS = env.integer("DASK_MAX_WORKERS", 20, minimum=1)
 DASK_MAX_WORKERS_PER_USER = env.integer("DASK_MAX_WORKERS_PER_USER", 40, minimum=1)
 KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=1)
+KUBERNETES_CAPACITY = env.boolean("KUBERNETES_CAPACITY", False)
 KUBERNETES_PREPULL_NAMESPACE = env.text("KUBERNETES_PREPULL_NAMESPACE", "")
 KUBERNETES_PREPULL_PRIORITY = env.text("KUBERNETES_PREPULL_PRIORITY", "")
 KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
@@ -413,6 +414,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "sessions.tasks.expire_reattributions",
         "schedule": crontab(minute=41),
     },
+    "look-at-room": {"task": "sessions.tasks.look_at_room", "schedule": 30.0},
     "prepull-images": {"task": "sessions.tasks.prepull_images", "schedule": 60.0},
     "sync-images": {"task": "sessions.tasks.sync_images", "schedule": 60.0},
     "sweep-cluster": {"task": "sessions.tasks.sweep_cluster", "schedule": KUBERNETES_SWEEP_SECONDS},

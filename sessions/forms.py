@@ -98,7 +98,8 @@ class GroupCosts:
 class Start:
     """The start form of a hub, or the reason why there is none; notes stand beside the form.
 
-    `is_taken`: the person's server at the hub is there already, which is no refusal.
+    `is_taken`: the person's server at the hub is there already, which is no refusal. `room`: how
+    old the numbers of free places beside the sizes are.
     """
 
     hub: Hub
@@ -107,6 +108,7 @@ class Start:
     refusal: str = ""
     is_taken: bool = False
     costs: tuple[GroupCosts, ...] = ()
+    room: str = ""
 
 
 def start_forms(user: User, *, at: datetime) -> list[Start]:
@@ -140,7 +142,9 @@ def _offered(hub: Hub, options: Mapping[str, Any]) -> Start:
     if len(closed) == len(groups):
         return Start(hub, None, [], " ".join(dict.fromkeys(closed)))
     notes = [*closed, *([hub.idle_rule] if hub.idle_rule else [])]
-    return Start(hub, StartForm(hub, options), notes, costs=_costs(options))
+    return Start(
+        hub, StartForm(hub, options), notes, costs=_costs(options), room=options["room"] or ""
+    )
 
 
 def _costs(options: Mapping[str, Any]) -> tuple[GroupCosts, ...]:
@@ -219,7 +223,8 @@ def _image_label(image: Mapping[str, Any]) -> str:
 
 
 def _size_label(size: Mapping[str, Any]) -> str:
-    """The size with its price: a server uses its CPUs whether they work or not."""
+    """The size with its price and its room: a server uses its CPUs whether they work or not."""
     gpus = f", {size['gpus']} GPU" if size["gpus"] else ""
     cores, memory = display.cores(size["cpu_millicores"]), display.mebibytes(size["memory_mib"])
-    return f"{size['title']}: {cores} CPU, {memory}{gpus} ({cores} core-hours/h)"
+    room = f"; {size['room']}" if size["room"] else ""
+    return f"{size['title']}: {cores} CPU, {memory}{gpus} ({cores} core-hours/h){room}"

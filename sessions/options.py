@@ -34,6 +34,7 @@ from sessions.pace import paces
 from sessions.preview import Prospect
 from sessions.refusals import LaunchRefused
 from sessions.registry.tags import TITLES, Kind
+from sessions.rooms import Rooms
 
 
 def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
@@ -46,12 +47,14 @@ def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
         raise refusals.unknown_user(user_name)
     check_person(choices.person)
     pace = paces([group.id for group in choices.groups], at=at)
+    rooms = Rooms.of(hub, at=at)
     return {
         "user": user_name,
         "asks_sub_name": choices.person.is_shared,
         "groups": [_group(hub, choices, group, pace[group.id], at) for group in choices.groups],
         "images": [_image(image, choices) for image in choices.images],
-        "sizes": [_size(size, choices) for size in choices.sizes],
+        "sizes": [_size(size, choices, rooms) for size in choices.sizes],
+        "room": rooms.age_words() or None,
         "idle_rule": hub.idle_rule,
         "last_choice": _last_choice(hub, choices.person),
     }
@@ -161,9 +164,16 @@ def heading(image: ImageChoice) -> str:
     return TITLES[Kind(image.kind)] if image.kind else "Images"
 
 
-def _size(size: SizeChoice, choices: Choices) -> dict[str, Any]:
-    rate = preview.core_hours_per_hour(size.resources.cpu_millicores)
-    return _entry(size, choices) | asdict(size.resources) | {"core_hours_per_hour": rate}
+def _size(size: SizeChoice, choices: Choices, rooms: Rooms) -> dict[str, Any]:
+    """A size as the catalogue has it, its price, and how many would find a place now."""
+    open_sizes = [one for one in choices.sizes if any(map(one.open_to, choices.groups))]
+    return {
+        **_entry(size, choices),
+        **asdict(size.resources),
+        "core_hours_per_hour": preview.core_hours_per_hour(size.resources.cpu_millicores),
+        "free_now": rooms.of_size(size.name),
+        "room": rooms.words(size.name, open_sizes) or None,
+    }
 
 
 def _entry(entry: Entry, choices: Choices) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from celery import shared_task
 from lsp_portal.lib import clock
 from sessions import enforcement, removals
 from sessions.kubernetes import following, starting, stopping, sweeping
+from sessions.kubernetes.capacity import looking
 from sessions.kubernetes.prepulling.prepull import prepull
 from sessions.kubernetes.watching import listing
 from sessions.models import Hub
@@ -95,3 +96,9 @@ def sweep_cluster() -> int:
 def look_at_cluster() -> int:
     """List the cluster's pods and repair what no watch has seen; the number of lists read."""
     return listing.look(at=clock.now())
+
+
+@shared_task
+def look_at_room() -> int:
+    """Note what room the cluster has for each size; the number of nodes that were seen."""
+    return looking.look(at=clock.now())

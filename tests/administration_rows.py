@@ -52,6 +52,8 @@ from sessions.models import (
     Adjustment,
     Alert,
     Charge,
+    ClusterNode,
+    ClusterWatch,
     Hub,
     HubEvent,
     HubReading,
@@ -65,8 +67,11 @@ from sessions.models import (
     QuotaLadder,
     Reattribution,
     Repair,
+    Server,
+    ServerStep,
     Session,
     Size,
+    SizeRoom,
     Snapshot,
     StorageSample,
 )
@@ -168,6 +173,20 @@ def _application(number: int) -> Model:
 def _log_entry(number: int) -> LogEntry:
     by = factories.user()
     return LogEntry.objects.log_actions(by.pk, [factories.group()], CHANGE, "Closed.")
+
+
+def _server(number: int) -> Server:
+    return Server.objects.create(
+        session=_session(number),
+        digest=b"",
+        command=["jupyterhub-singleuser"],
+        port=8888,
+        sealed=b"",
+        name=f"lsp-alice-{number}",
+        asked_at=LONG_AGO,
+        deadline_at=LONG_AGO + timedelta(minutes=10),
+        changed_at=LONG_AGO,
+    )
 
 
 def _hub(number: int) -> Hub:
@@ -284,6 +303,31 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
     Hub: _hub,
     HubUserName: lambda n: HubUserName.objects.create(
         hub=plain_hub(n), name=f"name-{n}", user=factories.user()
+    ),
+    Server: _server,
+    ServerStep: lambda n: ServerStep.objects.create(
+        server=_server(n), seq=2, key="asked", at=LONG_AGO, code="asked", message="Asked for."
+    ),
+    ClusterWatch: lambda n: ClusterWatch.objects.create(source=f"Pod in lsp-{n}"),
+    ClusterNode: lambda n: ClusterNode.objects.create(
+        name=f"node-{n}",
+        state="open",
+        cpu_millicores=n,
+        cpu_asked=0,
+        memory_mib=n,
+        memory_asked=0,
+        gpus=0,
+        gpus_asked=0,
+        servers=0,
+        placeholders=0,
+        seen_at=LONG_AGO,
+    ),
+    SizeRoom: lambda n: SizeRoom.objects.create(
+        size=Size.objects.create(
+            name=f"size-{n}", title=f"Size {n}", cpu_millicores=n, memory_mib=n
+        ),
+        free=n,
+        seen_at=LONG_AGO,
     ),
     NodeImage: lambda n: NodeImage.objects.create(
         reference=f"images.example.org/lab-{n}", node="node-1", state="present", since=LONG_AGO

@@ -129,6 +129,21 @@ GAUGES = (
         "SELECT count(*) FROM (SELECT DISTINCT day, group_id FROM hub_sessions_staleday) d",
     ),
     Gauge(
+        "size_free",
+        "Servers of the size that would have found a place when the cluster was seen last.",
+        ("size",),
+        """
+        SELECT s.name, r.free
+        FROM hub_sessions_sizeroom r JOIN hub_sessions_size s ON s.id = r.size_id
+        """,
+    ),
+    Gauge(
+        "cluster_nodes",
+        "Nodes of the cluster when it was seen last.",
+        ("state",),
+        "SELECT state, count(*) FROM hub_sessions_clusternode GROUP BY 1",
+    ),
+    Gauge(
         "storage_used_bytes",
         "Bytes of all homes or group areas on a mount, as measured within the last two days.",
         ("mount", "owner"),

@@ -7,6 +7,13 @@ from sessions.admin.accounts import (
 )
 from sessions.admin.adjustments import AdjustmentAdmin
 from sessions.admin.catalogue import ImageAdmin, SizeAdmin
+from sessions.admin.driving import (
+    ClusterNodeAdmin,
+    ClusterWatchAdmin,
+    ServerAdmin,
+    ServerStepAdmin,
+    SizeRoomAdmin,
+)
 from sessions.admin.evidence import (
     AlertAdmin,
     HubEventAdmin,
@@ -26,6 +33,8 @@ __all__ = [
     "AdjustmentAdmin",
     "AlertAdmin",
     "ChargeAdmin",
+    "ClusterNodeAdmin",
+    "ClusterWatchAdmin",
     "ComputeQuotaOfUseAdmin",
     "GroupWithSessionsAdmin",
     "HubAdmin",
@@ -41,8 +50,11 @@ __all__ = [
     "QuotaLadderAdmin",
     "ReattributionAdmin",
     "RepairAdmin",
+    "ServerAdmin",
+    "ServerStepAdmin",
     "SessionAdmin",
     "SizeAdmin",
+    "SizeRoomAdmin",
     "SnapshotAdmin",
     "StorageSampleAdmin",
 ]

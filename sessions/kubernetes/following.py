@@ -17,8 +17,9 @@ from sessions.kubernetes import names, observing
 from sessions.kubernetes.client import Client
 from sessions.kubernetes.configuration import Cluster, NotConfigured, cluster
 from sessions.kubernetes.failures import KubernetesError
-from sessions.kubernetes.reasons import Hints, Usual
+from sessions.kubernetes.reasons import Hints, Usual, node_of
 from sessions.models import ClusterLook, Server, ServerStep
+from sessions.rooms import titles_with_room
 
 Manifest = Mapping[str, Any]
 LOG = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def look(client: Client, here: Cluster, servers: Iterable[Server], *, at: dateti
 
 def observe(server: Server, pod: Manifest, events: Iterable[Manifest], *, at: datetime) -> None:
     """Bring one server to what its pod shows."""
-    seen = observing.sight(pod, events, port=server.port, hints=hints(server))
+    seen = observing.sight(pod, events, port=server.port, hints=hints(server, pod, at=at))
     observing.note(server, seen, at=at)
 
 
@@ -92,11 +93,14 @@ def note_absence(client: Client, server: Server, *, at: datetime) -> None:
         observing.note_end(server, observing.POD_GONE, at=at)
 
 
-def hints(server: Server) -> Hints:
-    """What the server needs in words, and what is known of its image."""
+def hints(server: Server, pod: Manifest, *, at: datetime) -> Hints:
+    """What the server needs in words, what is known of its image, and what would start instead
+    while it waits for a node.
+    """
     session = server.session
     needs = f"{cores(session.cpu_millicores)} CPU and {mebibytes(session.memory_mib)}"
-    return Hints(needs=needs, usual=_usual(session.image))
+    fits = None if node_of(pod) else titles_with_room(session, at=at)
+    return Hints(needs=needs, fits=fits, usual=_usual(session.image))
 
 
 def _usual(image: str) -> Usual:

@@ -21,6 +21,7 @@ LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 MANAGER = "lsp-portal"
 NOTEBOOK = "notebook"
+PLACEHOLDER = "placeholder"  # keeps room on a node
 PORT = "notebook"  # the name of the port that servers listen on
 NAME_LABEL = "app.kubernetes.io/name"
 COMPONENT_LABEL = "app.kubernetes.io/component"

@@ -1,4 +1,5 @@
 from sessions.models.adjustments import Adjustment
+from sessions.models.capacity import ClusterNode, SizeRoom
 from sessions.models.charges import Amounts, Charge, GroupMonth, StaleDay
 from sessions.models.dask import DaskCluster, DaskWorker
 from sessions.models.driving import ClusterLook, Server, ServerStep
@@ -19,6 +20,7 @@ __all__ = [
     "Amounts",
     "Charge",
     "ClusterLook",
+    "ClusterNode",
     "ClusterWatch",
     "DaskCluster",
     "DaskWorker",
@@ -40,6 +42,7 @@ __all__ = [
     "ServerStep",
     "Session",
     "Size",
+    "SizeRoom",
     "Snapshot",
     "SnapshotPart",
     "StaleDay",

@@ -148,6 +148,8 @@ class ServerStep(models.Model):
 
     class Meta:
         ordering = ("server", "seq")
+        verbose_name = "step of a driven server"
+        verbose_name_plural = "steps of driven servers"
         constraints = (
             models.UniqueConstraint(fields=["server", "seq"], name="step_has_its_place"),
             models.UniqueConstraint(fields=["server", "key"], name="step_is_told_once"),

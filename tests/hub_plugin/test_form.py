@@ -172,3 +172,11 @@ def test_images_stand_under_headings_and_the_recommended_ones_first() -> None:
     assert places == sorted(places)
     assert form.count("Weekly builds") == 1
     assert Page(form).checked("image") == ["best"]
+
+
+def test_a_size_says_how_many_would_find_a_place() -> None:
+    sizes = [size | {"room": "no room now; Tiny would start at once"} for size in OPTIONS["sizes"]]
+    form = options_form(options(sizes=sizes, room="As seen 9 s ago."), last=Wish())
+    assert form.count("no room now; Tiny would start at once") == len(sizes)
+    assert '<p class="form-text">As seen 9 s ago.</p>' in form
+    assert "would start" not in options_form(options(), last=Wish())

@@ -58,6 +58,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "CronJob": client.V1CronJob,
     "DaskAutoscaler": DaskAutoscaler,
     "DaskCluster": DaskCluster,
+    "Deployment": client.V1Deployment,
     "Namespace": client.V1Namespace,
     "NetworkPolicy": client.V1NetworkPolicy,
     "PersistentVolumeClaim": client.V1PersistentVolumeClaim,

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pytest_django import Settings
 
 from lsp_portal.lib import clock
 from sessions.kubernetes import names
+from sessions.kubernetes.capacity.looking import look
 from sessions.kubernetes.client import Client, Refused
 from sessions.kubernetes.configuration import Cluster
 from sessions.kubernetes.manifests.server import SERVER_KINDS, server_manifests
@@ -67,6 +69,18 @@ def test_to_observe_it_looks_at_pods_and_no_more(db: None, tmp_path: Path) -> No
         listed = take_list(client, OBSERVED, Memory(), at=clock.now())
         list(client.watch("Pod", "jupyterhub", resource_version=listed, timeout_seconds=0))
         client.get("Pod", "any", "jupyterhub")
+        done = [Call(*call) for call in fake.recorded()]
+    assert [rule for rule in rules(roles, "lsp-portal") if not any(map(rule.allows, done))] == []
+
+
+def test_to_know_the_room_it_lists_nodes_and_pods_and_no_more(
+    db: None, settings: Settings, tmp_path: Path
+) -> None:
+    roles = ROLES.with_name("capacity.yaml")
+    with FakeCluster(roles=roles) as fake:
+        settings.KUBECONFIG = fake.kubeconfig(tmp_path / "kubeconfig")
+        settings.KUBERNETES_CAPACITY = True
+        assert look(at=clock.now()) == 1
         done = [Call(*call) for call in fake.recorded()]
     assert [rule for rule in rules(roles, "lsp-portal") if not any(map(rule.allows, done))] == []
 

@@ -95,6 +95,7 @@ def options_form(
                 groups,
                 [*_preferred("group", options, last), default_of(options.groups)],
             ),
+            _rule(options.room),
             _costs(options),
             _rule(options.idle_rule or idle_rule),
         )
@@ -135,9 +136,8 @@ def _size_choice(size: Size, options: LaunchOptions) -> Choice:
     only, why_not = _by_group(_payers(size, options) & able, options, missing)
     note = f"{_number(Decimal(size.cpu_millicores) / 1000)} CPU, {_memory(size.memory_mib)}"
     note += f", {size.gpus} GPU" if size.gpus else ""
-    return Choice(
-        size.name, size.title, f"{note}; {only}" if only else note, size.why_not or why_not
-    )
+    notes = "; ".join(part for part in (note, size.room, only) if part)
+    return Choice(size.name, size.title, notes, size.why_not or why_not)
 
 
 def _payers(choice: Image | Size, options: LaunchOptions) -> frozenset[str]:

@@ -67,7 +67,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Size:
-    """A size; `groups` are those that may use it, None for all."""
+    """A size; `groups` are those that may use it, None for all.
+
+    `room` says how many would find a place now, where the portal knows it.
+    """
 
     name: str
     title: str
@@ -77,6 +80,7 @@ class Size:
     default: bool
     groups: frozenset[str] | None
     why_not: str
+    room: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ class Wish:
 class LaunchOptions:
     """The choices of one person; `asks_sub_name`: of an account that several people share.
 
-    `last` is the person's newest choice at the hub, on whichever server.
+    `last` is the person's newest choice at the hub, on whichever server; `room` says how old
+    the rooms of the sizes are.
     """
 
     groups: tuple[Group, ...]
@@ -115,6 +120,7 @@ class LaunchOptions:
     idle_rule: str
     asks_sub_name: bool = False
     last: Wish = Wish()
+    room: str = ""
 
     def open_groups(self) -> frozenset[str]:
         return frozenset(group.name for group in self.groups if group.allowed)
@@ -130,6 +136,7 @@ def parse_launch_options(content: Mapping[str, Any]) -> LaunchOptions:
             idle_rule=_text(content.get("idle_rule")),
             asks_sub_name=bool(content.get("asks_sub_name")),
             last=_last(content.get("last_choice")),
+            room=_text(content.get("room")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"launch options without {error}") from error
@@ -261,6 +268,7 @@ def _size(item: Mapping[str, Any]) -> Size:
         default=bool(item.get("default")),
         groups=_names(item.get("allowed_groups")),
         why_not=_text(item.get("why_not")),
+        room=_text(item.get("room")),
     )
 
 

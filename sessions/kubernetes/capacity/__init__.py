@@ -1,0 +1,1 @@
+"""What room the nodes of the cluster have, and who is on them."""
