@@ -80,10 +80,28 @@ class Client:
         except NotFound:
             return None
 
-    def create(self, manifest: Manifest) -> Manifest:
-        """The object as it was made. It is never sent twice: look before you call again."""
+    def may(self, verb: str, kind: str, namespace: str | None = None) -> bool:
+        """Whether the cluster lets the portal do this; without a namespace in all of it."""
+        known = KINDS[kind]
+        asked = {"verb": verb, "group": known.group, "resource": known.plural}
+        about = {**asked, "namespace": namespace or ""}
+        kind = "SelfSubjectAccessReview"
+        review = {
+            "apiVersion": KINDS[kind].api_version,
+            "kind": kind,
+            "metadata": {},
+            "spec": {"resourceAttributes": about},
+        }
+        return bool(self.create(review)["status"]["allowed"])
+
+    def create(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """The object as it was made. It is never sent twice: look before you call again.
+
+        With `dry_run` the cluster only says whether it would make it.
+        """
         path = KINDS[manifest["kind"]].path(manifest["metadata"].get("namespace"))
-        return self.connection.send("POST", path, body=manifest)
+        query = {"dryRun": "All"} if dry_run else None
+        return self.connection.send("POST", path, query=query, body=manifest)
 
     def ensure(self, manifest: Manifest, *, owner: Mapping[str, str]) -> Manifest:
         """The object as it is; made where it is missing.

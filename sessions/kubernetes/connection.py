@@ -49,6 +49,10 @@ class Connection:
         self._configuration = configuration
         self._pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
 
+    @property
+    def address(self) -> str:
+        return str(self._configuration.host)
+
     def send(
         self,
         method: str,

@@ -15,6 +15,11 @@ class Kind:
     plural: str
     namespaced: bool = True
 
+    @property
+    def group(self) -> str:
+        """The API group, empty for the core."""
+        return self.api_version.rpartition("/")[0]
+
     def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
         """The address below the server's; without a namespace of all namespaces."""
         root = "/api" if self.api_version == "v1" else "/apis"
@@ -36,11 +41,16 @@ KINDS = {
         Kind("PriorityClass", "scheduling.k8s.io/v1", "priorityclasses", namespaced=False),
         Kind("ResourceQuota", "v1", "resourcequotas"),
         Kind("Secret", "v1", "secrets"),
+        Kind(
+            "SelfSubjectAccessReview", "authorization.k8s.io/v1", "selfsubjectaccessreviews",
+            namespaced=False,
+        ),
         Kind("Service", "v1", "services"),
         Kind("ServiceAccount", "v1", "serviceaccounts"),
+        Kind("StorageClass", "storage.k8s.io/v1", "storageclasses", namespaced=False),
         Kind("Job", "batch/v1", "jobs"),
         Kind("DaskCluster", "kubernetes.dask.org/v1", "daskclusters"),
         Kind("DaskAutoscaler", "kubernetes.dask.org/v1", "daskautoscalers"),
         Kind("DaskWorkerGroup", "kubernetes.dask.org/v1", "daskworkergroups"),
     )
-}
+}  # fmt: skip

@@ -66,6 +66,17 @@ def test_an_immutable_secret_stays(arena: Arena) -> None:
     assert refusal.value.status == 422
 
 
+def test_what_is_only_tried_is_not_made(arena: Arena) -> None:
+    tried = arena.client.create(arena.secret("tried"), dry_run=True)
+    assert tried["metadata"]["name"] == "tried"
+    assert arena.client.get("Secret", "tried", arena.namespace) is None
+
+
+def test_whoever_asks_hears_what_they_may_do(arena: Arena) -> None:
+    assert arena.client.may("create", "Pod", arena.namespace)
+    assert arena.client.may("list", "Node")
+
+
 @pytest.mark.parametrize("name", ["Upper", "under_score", "-dash", "x" * 254])
 def test_a_bad_name_is_refused(arena: Arena, name: str) -> None:
     with pytest.raises(Refused) as refusal:

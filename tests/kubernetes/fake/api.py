@@ -13,6 +13,7 @@ from tests.kubernetes.fake.resources import (
     CLAIMS,
     NAMESPACES,
     PODS,
+    PRIORITIES,
     QUOTAS,
     REPLICAS,
     SECRETS,
@@ -41,7 +42,9 @@ class Api:
             return _scale(resource, found)
         return self.quotas.status(found) if resource == QUOTAS else found
 
-    def create(self, resource: Resource, namespace: str, thing: Object) -> Object:
+    def create(
+        self, resource: Resource, namespace: str, thing: Object, *, is_dry: bool = False
+    ) -> Object:
         """In the order of the API: schema, namespace, admission, quota, and only then the name."""
         self._check_place(resource, namespace, thing)
         validation.check(resource, thing)
@@ -49,6 +52,8 @@ class Api:
         with self.store.lock:
             self._check_namespace(resource, namespace, thing)
             self._admit(resource, namespace, thing)
+            if is_dry:
+                return thing
             try:
                 return self.store.create(resource, namespace, thing)
             except ApiError:
@@ -132,6 +137,7 @@ class Api:
         if resource == PODS:
             self._check_account(namespace, thing)
             self._check_security(namespace, thing)
+            self._check_priority(thing)
         if namespace:
             self.quotas.check(resource, namespace, thing)
 
@@ -150,6 +156,12 @@ class Api:
             return
         if found := pod_security.violations(pod):
             message = f'violates PodSecurity "restricted:latest": {", ".join(found)}'
+            raise forbidden(PODS, pod["metadata"].get("name", ""), message)
+
+    def _check_priority(self, pod: Object) -> None:
+        name = pod["spec"].get("priorityClassName")
+        if name and self.store.find(PRIORITIES, "", name) is None:
+            message = f"no PriorityClass with name {name} was found"
             raise forbidden(PODS, pod["metadata"].get("name", ""), message)
 
 

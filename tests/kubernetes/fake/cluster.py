@@ -22,6 +22,8 @@ from tests.kubernetes.fake.resources import (
     NAMESPACES,
     NODES,
     PODS,
+    PRIORITIES,
+    STORAGE_CLASSES,
     ApiError,
     Object,
 )
@@ -30,7 +32,9 @@ from tests.kubernetes.fake.store import Store
 from tests.kubernetes.fake.timeline import Timeline
 
 ACCOUNT = "lsp-portal"
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 ADMIN, PORTAL = "the-administrator", "the-portal"
+CLASSES = ("lsp-user", "lsp-puller", "lsp-placeholder")
 STARTED = ("default", "kube-system", "lsp", "hub")
 # What other processes may do to the cluster: POST /fake/<name> with its arguments as JSON.
 CONTROLS = (
@@ -60,6 +64,8 @@ class FakeCluster:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         for name in STARTED:
             self.add_namespace(name)
+        for name in CLASSES:
+            self.add_priority_class(name)
         if node:
             self.add_node("node-1")
 
@@ -101,6 +107,17 @@ class FakeCluster:
         thing = {"apiVersion": "v1", "kind": "Namespace"}
         about = {"name": name, "labels": labels or {}}
         self.api.create(NAMESPACES, "", {**thing, "metadata": about})
+
+    def add_priority_class(self, name: str, value: int = 0) -> None:
+        about = {"apiVersion": PRIORITIES.api_version, "kind": "PriorityClass"}
+        self.api.create(PRIORITIES, "", {**about, "metadata": {"name": name}, "value": value})
+
+    def add_storage_class(self, name: str, *, is_default: bool = False) -> None:
+        marks = {DEFAULT_CLASS: "true"} if is_default else {}
+        thing = {"apiVersion": STORAGE_CLASSES.api_version, "kind": "StorageClass"}
+        about = {"name": name, "annotations": marks}
+        wanted = {**thing, "metadata": about, "provisioner": "example.org/fake"}
+        self.api.create(STORAGE_CLASSES, "", wanted)
 
     def add_node(
         self,
@@ -184,6 +201,17 @@ class FakeCluster:
         self.calls.append(call)
         if self._rules is not None:
             rbac.check(self._rules, f"system:serviceaccount:{ACCOUNT}", call)
+
+    def review(self, token: str, wish: Object) -> Object:
+        """Whether who asks may do it. Raises 401."""
+        if token not in (ADMIN, PORTAL):
+            raise ApiError(401, "Unauthorized", "Unauthorized")
+        asked = wish["spec"]["resourceAttributes"]
+        fields = ("verb", "group", "resource", "namespace")
+        call = rbac.Call(*(asked.get(field, "") for field in fields))
+        rules = None if token == ADMIN else self._rules
+        allowed = rules is None or any(rule.allows(call) for rule in rules)
+        return {**wish, "status": {"allowed": allowed}}
 
     def control(self, name: str, arguments: dict[str, Any]) -> Any:
         if name not in CONTROLS:

@@ -72,6 +72,9 @@ def core(plural: str) -> Resource:
 PODS, NODES, NAMESPACES = core("pods"), core("nodes"), core("namespaces")
 SECRETS, SERVICES, EVENTS = core("secrets"), core("services"), core("events")
 CLAIMS = core("persistentvolumeclaims")
+STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses")
+PRIORITIES = Resource("scheduling.k8s.io", "v1", "priorityclasses")
+REVIEWS = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 ACCOUNTS = core("serviceaccounts")
 QUOTAS = core("resourcequotas")
 # The built-in ones, with their kind and whether they live in namespaces. Any other group of a
@@ -92,8 +95,9 @@ BUILT_IN: dict[Resource, tuple[str, bool]] = {
     Resource("batch", "v1", "jobs"): ("Job", True),
     Resource("coordination.k8s.io", "v1", "leases"): ("Lease", True),
     Resource("networking.k8s.io", "v1", "networkpolicies"): ("NetworkPolicy", True),
-    Resource("scheduling.k8s.io", "v1", "priorityclasses"): ("PriorityClass", False),
-    Resource("storage.k8s.io", "v1", "storageclasses"): ("StorageClass", False),
+    PRIORITIES: ("PriorityClass", False),
+    REVIEWS: ("SelfSubjectAccessReview", False),
+    STORAGE_CLASSES: ("StorageClass", False),
 }
 CUSTOM = {
     "daskclusters": "DaskCluster",

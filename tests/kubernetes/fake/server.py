@@ -19,6 +19,7 @@ from tests.kubernetes.fake.listing import Lister, watch
 from tests.kubernetes.fake.resources import (
     BUILT_IN,
     NAMESPACES,
+    REVIEWS,
     ApiError,
     Object,
     Resource,
@@ -39,6 +40,7 @@ class Behind(Protocol):
     calls: list[rbac.Call]
 
     def check(self, token: str, call: rbac.Call) -> None: ...
+    def review(self, token: str, wish: Object) -> Object: ...
     def control(self, name: str, arguments: dict[str, Any]) -> Any: ...
 
 
@@ -108,12 +110,15 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, {"answer": answer})
 
     def _serve(self, place: Place, query: dict[str, str], body: bytes) -> None:
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if place.resource == REVIEWS:  # everybody may ask about themselves
+            self._send(201, self.cluster.review(token, orjson.loads(body)))
+            return
         verb = self._verb(place, query)
         scope = place.namespace
         if place.resource == NAMESPACES and place.name:
             scope = place.name
         call = rbac.call(verb, place.resource, place.subresource, scope)
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         self.cluster.check(token, call)
         fault = self.cluster.faults.take(verb, place.resource.plural, place.name)
         if fault is not None and self._went_wrong(fault):
@@ -155,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.cluster.lister.page(place.resource, place.scope, query)
         ways: dict[str, Callable[[], Object]] = {
             "GET": lambda: api.get(*where, place.name, place.subresource),
-            "POST": lambda: api.create(*where, content),
+            "POST": lambda: api.create(*where, content, is_dry=query.get("dryRun") == "All"),
             "PUT": lambda: api.replace(*where, place.name, content, place.subresource),
             "PATCH": lambda: api.patch(
                 *where, place.name, content, self.headers["Content-Type"], place.subresource
