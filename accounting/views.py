@@ -238,7 +238,8 @@ def _my_live(request: HttpRequest) -> dict[str, Any]:
     user, choice = asking(request), _choice(request)
     servers = person.my_servers(user, choice.window)
     listed = _listed(request, total.of_person(user), choice)
-    seen = _mark(choice, [*servers, *listed.rows], len(servers))
+    told = [server.newest for server in servers]
+    seen = _mark(choice, [*(server.row for server in servers), *listed.rows], len(servers), told)
     return {"choice": choice, "servers": servers, "listed": listed, "seen": seen}
 
 
@@ -302,13 +303,18 @@ def _listed(request: HttpRequest, asked: Asked, choice: Choice) -> session_list.
     return session_list.page(found, choice.window, request.GET, paid=asked.paid)
 
 
-def _mark(choice: Choice, rows: Sequence[session_list.Row], open_count: int) -> str:
+def _mark(
+    choice: Choice,
+    rows: Sequence[session_list.Row],
+    open_count: int,
+    told: Sequence[str] = (),
+) -> str:
     """Stays the same while nothing happens; with servers open, usage moves on each minute."""
     happened = [
         (row.session.number, row.state, row.session.ready_at, row.session.stops_at) for row in rows
     ]
     minute = choice.window.at.replace(second=0) if open_count else None
-    return _digest((happened, open_count, minute))
+    return _digest((happened, open_count, minute, told))
 
 
 def _digest(seen: Any) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HTMX_STOP_POLLING
 
 from accounts.access import person, registered
 from lsp_portal.lib import clock
 from lsp_portal.lib.display import plain_moment
 from sessions import grace
+from sessions.course import course_or_404
 from sessions.hub.client import HubRefused, HubUnavailable
 from sessions.hub.servers import start_from_portal, stop_from_portal
 from sessions.models import Hub, Session
@@ -27,7 +29,7 @@ def start_session(request: HttpRequest, hub: str) -> HttpResponseBase:
     """Start a server at the hub; what is wrong is said on the page that asked."""
     group, image, size = (request.POST.get(name) or None for name in ("group", "image", "size"))
     try:
-        start_from_portal(
+        granted = start_from_portal(
             hub=get_object_or_404(Hub, name=hub),
             user=person(request),
             group=group,
@@ -38,15 +40,36 @@ def start_session(request: HttpRequest, hub: str) -> HttpResponseBase:
         )
     except (BadSubNameError, LaunchRefused, HubRefused, HubUnavailable) as error:
         messages.error(request, str(error))
-    else:
-        messages.success(request, "Your server is starting. It can be opened once it is ready.")
-    return redirect("my_usage")
+        return redirect("my_usage")
+    return redirect("server", granted.session)
+
+
+@never_cache
+@require_safe
+@registered
+def server(request: HttpRequest, key: UUID) -> HttpResponseBase:
+    """The steps of one's own server on its way, and what can be done about it."""
+    found = course_or_404(key, person(request), at=clock.now())
+    return render(request, "sessions/server.html", {"course": found})
+
+
+@never_cache
+@require_safe
+@registered
+def server_live(request: HttpRequest, key: UUID) -> HttpResponseBase:
+    """The part of that page that changes; 204 while it does not, 286 with the last change."""
+    found = course_or_404(key, person(request), at=clock.now())
+    if request.GET.get("seen") == found.seen:
+        return HttpResponse(status=204)
+    status = 200 if found.is_moving else HTMX_STOP_POLLING
+    shown = {"course": found, "is_part": True}
+    return render(request, "sessions/server_course.html", shown, status=status)
 
 
 @require_POST
 @registered
 def stop_session(request: HttpRequest, key: UUID) -> HttpResponseBase:
-    """Stop one's own server."""
+    """Stop one's own server; `then` says which page follows: its steps, or all one's servers."""
     mine = Session.objects.filter(user=person(request)).select_related("hub")
     session = get_object_or_404(mine, key=key)
     try:
@@ -56,6 +79,8 @@ def stop_session(request: HttpRequest, key: UUID) -> HttpResponseBase:
     else:
         text = "Your server is stopping." if is_stopping else "That server had ended already."
         messages.success(request, text)
+    if request.POST.get("then") == "steps":
+        return redirect("server", session.key)
     return redirect("my_usage")
 
 

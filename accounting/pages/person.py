@@ -11,6 +11,7 @@ from accounting.usage import GroupUsage, Window
 from accounts.models import User
 from lsp_portal.lib.display import QuotaBar, storage_quota_bar
 from quotas.vocabulary import Usage
+from sessions.driving.showing import newest_steps
 from sessions.models import Session, StorageSample
 from sessions.storage.areas import of_home
 
@@ -52,8 +53,18 @@ def my_usage(user: User, window: Window) -> MyUsage:
     )
 
 
-def my_servers(user: User, window: Window) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class MyServer:
+    """A server of one's own; while it is on its way with what was told of it last."""
+
+    row: Row
+    newest: str = ""
+
+
+def my_servers(user: User, window: Window) -> list[MyServer]:
     """The person's pending and running servers, newest first."""
     holding = Session.objects.filter(user=user).holding(at=window.at)
     newest = holding.newest_first().select_related("hub", "user", "group")
-    return session_list.rows(list(newest[:MOST_AT_ONCE]), window)
+    found = session_list.rows(list(newest[:MOST_AT_ONCE]), window)
+    told = newest_steps(row.session for row in found if row.state != Session.State.READY)
+    return [MyServer(row, told.get(row.session.number, "")) for row in found]

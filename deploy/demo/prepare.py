@@ -23,10 +23,22 @@ def main(credentials: Path, hub_url: str) -> None:
 
     if not Hub.objects.filter(name=HUB).exists():
         call_command("load_demo")
+    choose_servers(os.environ["DEMO_SERVERS"])
     link_people(os.environ["OIDC_ISSUER"])
     light_notebooks(f"{hub_url}health")
     show_light(hub_url)
     write_private(credentials, hub_credentials(hub_url))
+
+
+def choose_servers(where: str) -> None:
+    """Let the hub run its servers, or the portal in its cluster, where images need references."""
+    from sessions.models import Hub, Image
+
+    mode = Hub.Mode.OBSERVE if where == "hub" else Hub.Mode.DRIVE
+    Hub.objects.filter(name=HUB).update(mode=mode)
+    if where != "hub":
+        bare = Image.objects.filter(hubs__name=HUB, reference="")
+        bare.update(reference=os.environ["DEMO_IMAGE"])
 
 
 def link_people(issuer: str) -> None:

@@ -9,6 +9,7 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -40,6 +41,7 @@ LOG_SIZE = 10_000_000  # bytes; a longer log is started anew at the next run
 START_SECONDS = 90  # a busy machine with two cores needs about thirty
 DEATHS_ALLOWED = 3  # of one program, before we give up,
 DEATHS_WITHIN = 60  # seconds
+PRETENDED = [python(), "-m", "deploy.demo.pretend_cluster"]
 IDENTITY_PROVIDER = [python(), "-m", "deploy.demo.identity_provider"]
 
 
@@ -63,12 +65,18 @@ class Run:
     def start_all(self) -> None:
         """Start everything and wait until it can be used. Raises ProgramDiedError."""
         login = self._start(self._spec("demo login", IDENTITY_PROVIDER, self.layout.login_check))
+        if self.layout.pretends:
+            _wait(self._start(self._spec("cluster", PRETENDED, self.layout.cluster_check)))
         self._prepare()
+        if self.layout.is_driving:
+            self._check_cluster()
         portal = self._start(
             self._spec("portal", _portal(self.layout.portal_port), self.layout.portal_check)
         )
         self._start(self._spec("worker", _celery("worker", "--concurrency=1", "--loglevel=INFO")))
         self._start(self._spec("beat", _celery("beat", "--loglevel=INFO")))
+        if self.layout.is_driving:
+            self._start(self._spec("watcher", _manage("watch_cluster")))
         _wait(login)
         _wait(portal)
         _wait(self._start(self._hub_spec()))
@@ -109,6 +117,17 @@ class Run:
                 raise program.died()
         finally:
             program.end_group()
+
+    def _check_cluster(self) -> None:
+        """Raises CannotRunError with what is missing."""
+        said = subprocess.run(  # noqa: S603  # a command of this program
+            _manage("check_cluster"), env=self.environment, cwd=ROOT,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if said.returncode:
+            raise CannotRunError(f"The cluster cannot be used:\n\n{said.stdout}{said.stderr}")
+        for line in said.stdout.splitlines():
+            say(line)
 
     def _start(self, spec: Spec) -> Program:
         program = start(spec)
@@ -164,7 +183,7 @@ def say(text: str) -> None:
 
 
 def _run(layout: Layout, stack: ExitStack) -> NoReturn:
-    for folder in (layout.logs, layout.hub_folder, layout.home / "homes"):
+    for folder in (layout.logs, layout.hub_folder, layout.home / "homes", layout.home / "cluster"):
         folder.mkdir(parents=True, exist_ok=True)
     stack.enter_context(_locked(layout.home / "run.lock"))
     if end_marked(MARK, str(layout.home)):
@@ -228,6 +247,10 @@ def _portal(port: int) -> list[str]:
     return [*program, "--port", str(port), "--blocking-threads", "8", "lsp_portal.wsgi:application"]
 
 
+def _manage(command: str) -> list[str]:
+    return [python(), "manage.py", command]
+
+
 def _celery(*arguments: str) -> list[str]:
     return [python(), "-m", "celery", "--app", "lsp_portal", *arguments]
 
@@ -239,6 +262,7 @@ def box(layout: Layout) -> str:
         f"JupyterHub     {layout.hub_url}",
         f"Administration {layout.portal_url}/admin/ (as dora)",
         f"API            {layout.portal_url}/api/docs/",
+        *_cluster_lines(layout),
         "",
         "Sign in on the portal as one of these; the hub then knows you:",
         *(f"  {person['sub']:<9} {person['role']}" for person in PEOPLE),
@@ -249,6 +273,16 @@ def box(layout: Layout) -> str:
     edge = "─" * (width + 2)
     body = [f"│ {line:<{width}} │" for line in lines]
     return "\n".join(["", f"┌{edge}┐", *body, f"└{edge}┘", ""])
+
+
+def _cluster_lines(layout: Layout) -> list[str]:
+    if layout.pretends:
+        return [
+            "Servers        in a pretended cluster: its pods are processes of this machine.",
+            "               KUBECONFIG=... HUB_ADDRESS=... uses a real one (docs/demo.md).",
+        ]
+    known = layout.inherited.get("KUBECONFIG", "")
+    return [f"Servers        in the cluster of {known}"] if layout.is_driving else []
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sessions.models import Server, Session
+from sessions.models import Server, ServerStep, Session
 
 STATES = {
     Server.State.READY: Session.State.READY,
@@ -29,6 +30,15 @@ def state_of(session: Session, *, at: datetime) -> str:
     if driven != Session.State.ENDED or server.ready_at or session.ready_at:
         return driven
     return Session.State.FAILED
+
+
+def newest_steps(sessions: Iterable[Session]) -> dict[int, str]:
+    """What was told last of each of these whose server the portal runs, by their numbers."""
+    numbers = [session.number for session in sessions]
+    if not numbers:
+        return {}
+    told = ServerStep.objects.filter(server__in=numbers).order_by("server", "-seq")
+    return dict(told.distinct("server").values_list("server", "message"))
 
 
 def driven_content(session: Session) -> dict[str, Any]:

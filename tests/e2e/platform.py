@@ -27,13 +27,16 @@ START_SECONDS = 180
 STOP_SECONDS = 60
 REFRESH_SECONDS = 3  # until the hub asks the portal about somebody again
 PROGRAMS = {"portal": "granian", "hub": "jupyterhub --config", "worker": "celery"}
-SITE_VARIABLES = ("DATABASE_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "CELERY_BROKER_URL")
+SITE_VARIABLES = (
+    "DATABASE_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "CELERY_BROKER_URL", "KUBECONFIG", "MODE",
+)  # fmt: skip
 
 
 class Platform:
     """One run with its processes; `stop` leaves nothing behind, however it went."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **more: str) -> None:
+        self.more = more
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.portal_port, self.hub_port, self.identity_port = free_ports()
@@ -51,6 +54,7 @@ class Platform:
             "HUB_PORT": str(self.hub_port),
             "IDP_PORT": str(self.identity_port),
             "DEMO_REFRESH_SECONDS": str(REFRESH_SECONDS),
+            **self.more,
         }
 
     def start(self) -> Platform:

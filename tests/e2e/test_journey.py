@@ -84,12 +84,12 @@ def start_on_the_portal(page: Page, platform: Platform) -> None:
     page.get_by_label("Group").select_option("transients")
     page.get_by_label("Size").select_option("tiny")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_text("Your server is starting").first).to_be_visible(timeout=START)
+    expect(page.get_by_role("heading", name="Your server is")).to_be_visible(timeout=START)
 
 
 def work(page: Page, platform: Platform) -> None:
     wait_until(lambda: platform.is_ready("bob"), 180, platform.said)
-    expect(page.locator("#servers")).to_contain_text(re.compile("ready|running"), timeout=SOON)
+    expect(page.get_by_role("heading", name="Your server is ready")).to_be_visible(timeout=SOON)
     page.get_by_role("link", name="Open", exact=True).click()
     wait_for_lab(page, platform, "bob")
 

@@ -32,6 +32,8 @@ PAGES: dict[str, list[str]] = {
     "nobody": ["/", "/privacy/"],
     "bob": [
         "/my/",
+        "/my/servers/{server}",
+        "/my/servers/{failed}",
         "/my/storage/",
         "/my/?first=2026-02-02&last=2026-01-01",
         "/groups/",

@@ -61,6 +61,27 @@ def test_a_port_that_cannot_be_is_named(tmp_path: Path, port: str) -> None:
     assert "PORTAL_PORT must be a port" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ({"MODE": "driv"}, "MODE must be observe or drive, not 'driv'."),
+        ({"MODE": "drive", "KUBECONFIG": "/nowhere"}, "KUBECONFIG names no file that can be read"),
+        ({"MODE": "drive", "KUBECONFIG": __file__}, "HUB_ADDRESS must be the IPv4 address"),
+        (
+            {"MODE": "drive", "KUBECONFIG": __file__, "HUB_ADDRESS": HOST},
+            "not '127.0.0.1': servers ask the hub there",
+        ),
+    ],
+)
+def test_what_drive_mode_lacks_is_said_before_anything_starts(
+    tmp_path: Path, wanted: dict[str, str], text: str
+) -> None:
+    done = run(Platform(tmp_path / "home", **wanted).environment())
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert not (tmp_path / "home" / "log").exists()
+
+
 def test_a_second_run_in_the_same_home_is_refused(platform: Platform) -> None:
     done = run(platform.environment())
     assert done.returncode == 1

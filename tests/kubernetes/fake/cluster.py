@@ -14,7 +14,7 @@ from tests.kubernetes.fake import rbac, statuses
 from tests.kubernetes.fake.api import Api
 from tests.kubernetes.fake.dask_operator import DaskOperator
 from tests.kubernetes.fake.faults import Fault, Faults
-from tests.kubernetes.fake.kubelet import Kubelet
+from tests.kubernetes.fake.kubelet import Containers, Kubelet
 from tests.kubernetes.fake.listing import Lister
 from tests.kubernetes.fake.namespaces import Controllers
 from tests.kubernetes.fake.plans import Plan
@@ -48,19 +48,26 @@ class FakeCluster:
     without, everything.
     """
 
-    def __init__(self, *, roles: Path | None = None, node: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        roles: Path | None = None,
+        node: bool = True,
+        containers: Containers | None = None,
+        port: int = 0,
+    ) -> None:
         self.store = Store()
         self.api = Api(self.store)
         self.lister = Lister(self.api)
         self.faults = Faults()
         self.timeline = Timeline()
         self.controllers = Controllers(self.api, self.timeline)
-        self.kubelet = Kubelet(self.store, self.timeline)
+        self.kubelet = Kubelet(self.store, self.timeline, containers or Containers())
         self.dask = DaskOperator(self.api, self.timeline)
         self.bookmark_seconds = 60.0
         self.calls: list[rbac.Call] = []
         self._rules = None if roles is None else rbac.rules(roles, ACCOUNT)
-        self._server = serve(self)
+        self._server = serve(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         for name in STARTED:
             self.add_namespace(name)

@@ -16,10 +16,26 @@ from tests.kubernetes.fake.timeline import Timeline
 
 OVER = ("Succeeded", "Failed")
 PROBE_SECONDS = 0.05
+IMAGE_BYTES = 4_000_000_000
+
+
+class Containers:
+    """What runs in pods: nothing; one address stands for all of them."""
+
+    def start(self, pod: Object) -> str:
+        """The address of the pod."""
+        return "127.0.0.1"
+
+    def is_ready(self, pod: Object, plan: Plan) -> bool:
+        return _answers(plan.probe_url)
+
+    def end(self, pod: Object) -> None:
+        """Nothing of the pod runs any more."""
 
 
 class Kubelet:
-    def __init__(self, store: Store, timeline: Timeline) -> None:
+    def __init__(self, store: Store, timeline: Timeline, containers: Containers) -> None:
+        self._containers = containers
         self._store = store
         self._timeline = timeline
         self._scheduler = Scheduler(store)
@@ -108,24 +124,25 @@ class Kubelet:
         for image in missing:
             note(self._store, pod, "Pulling", f'Pulling image "{image}"')
         seconds = plan.pull_seconds if missing else 0
-        self._timeline.after(seconds, lambda: self._pulled(pod, node, missing))
+        self._timeline.after(seconds, lambda: self._pulled(pod, node, missing, seconds))
 
     def _fail_pull(self, pod: Object, image: str, error: str) -> None:
         note(self._store, pod, "Failed", f'Failed to pull image "{image}": {error}', warning=True)
         state = statuses.waiting("ImagePullBackOff", f'Back-off pulling image "{image}": {error}')
         self._set(pod, statuses.containers(pod, state))
 
-    def _pulled(self, pod: Object, node: str, images: list[str]) -> None:
+    def _pulled(self, pod: Object, node: str, images: list[str], seconds: float) -> None:
         if self._now(pod) is None:
             return
         for image in images:
-            note(self._store, pod, "Pulled", f'Successfully pulled image "{image}"')
+            took = f"{seconds:g}s ({seconds:g}s including waiting). Image size: {IMAGE_BYTES} bytes"
+            note(self._store, pod, "Pulled", f'Successfully pulled image "{image}" in {took}.')
         self._keep_images(node, images)
         self._timeline.after(self._plan(pod).start_seconds, lambda: self._start(pod))
 
     def _keep_images(self, node: str, images: list[str]) -> None:
         def kept(now: Object) -> Object:
-            new = [{"names": [image], "sizeBytes": 4_000_000_000} for image in images]
+            new = [{"names": [image], "sizeBytes": IMAGE_BYTES} for image in images]
             status = {**now["status"], "images": [*now["status"].get("images", []), *new]}
             return {**now, "status": status}
 
@@ -134,12 +151,15 @@ class Kubelet:
 
     def _start(self, pod: Object) -> None:
         plan = self._plan(pod)
+        if self._now(pod) is None:
+            return
+        address = self._containers.start(pod)
         note(self._store, pod, "Started", "Started container")
 
         def started(now: Object) -> Object:
             status = condition(statuses.containers(now, statuses.running()), "Initialized", True)
             status = condition(status, "Ready", False, "ContainersNotReady")
-            return {**now, "status": {**status, "phase": "Running", "podIP": "127.0.0.1"}}
+            return {**now, "status": {**status, "phase": "Running", "podIP": address}}
 
         self._change(pod, started)
         if all(c.get("command") == ["/bin/true"] for c in pod["spec"]["containers"]):
@@ -154,7 +174,7 @@ class Kubelet:
         now = self._now(pod)
         if now is None or now["status"]["phase"] != "Running":
             return
-        if not _answers(plan.probe_url):
+        if not self._containers.is_ready(now, plan):
             self._timeline.after(PROBE_SECONDS, lambda: self._probe(pod, plan))
             return
 
@@ -186,6 +206,7 @@ class Kubelet:
         now = self._now(pod)
         if now is None:
             return
+        self._containers.end(now)
         if now["status"]["phase"] not in OVER:
             self.finish(now, SIGTERM, "Error")
         with self._store.lock:
@@ -226,4 +247,4 @@ def _answers(url: str) -> bool:
         return False
 
 
-__all__ = ["ApiError", "Kubelet"]
+__all__ = ["ApiError", "Containers", "Kubelet"]

@@ -241,10 +241,10 @@ class Server(ThreadingHTTPServer):
         """Clients that go away are no news."""
 
 
-def serve(cluster: Behind) -> Server:
-    """A server on a free port of this machine."""
+def serve(cluster: Behind, port: int = 0) -> Server:
+    """A server on that port of this machine; 0: on a free one."""
     handler = type("ClusterHandler", (Handler,), {"cluster": cluster})
-    return Server(("127.0.0.1", 0), handler)
+    return Server(("127.0.0.1", port), handler)
 
 
 def _nothing_there() -> ApiError:
