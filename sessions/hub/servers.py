@@ -11,7 +11,7 @@ from sessions.grants import Ask, Grant, withdraw
 from sessions.hub.client import HubClient, HubRefused, HubUnavailable
 from sessions.hub.names import name_at
 from sessions.launch import ask_to_stop, grant
-from sessions.models import Hub, Session
+from sessions.models import Hub, Server, Session
 
 
 def start_from_portal(
@@ -27,7 +27,8 @@ def start_from_portal(
 ) -> Grant:
     """Grant a session and let the hub start its server. What is None, the portal chooses.
 
-    Raises LaunchRefused; HubUnavailable or HubRefused after which the grant is withdrawn.
+    Raises LaunchRefused; HubUnavailable or HubRefused after which the grant is withdrawn, unless
+    the hub has handed the server over to the portal.
     """
     name = name_at(hub, user)
     if name is None:
@@ -47,6 +48,8 @@ def start_from_portal(
     try:
         client.start_server(name, server, _options(ask), actor=name)
     except (HubUnavailable, HubRefused) as error:
+        if Server.objects.filter(pk=granted.number).exists():
+            return granted  # the hub handed it over: the steps of the server say what became of it
         withdraw(granted.number, reason=str(error), at=at)
         raise
     return granted

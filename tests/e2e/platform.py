@@ -28,7 +28,8 @@ STOP_SECONDS = 60
 REFRESH_SECONDS = 3  # until the hub asks the portal about somebody again
 PROGRAMS = {"portal": "granian", "hub": "jupyterhub --config", "worker": "celery"}
 SITE_VARIABLES = (
-    "DATABASE_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "CELERY_BROKER_URL", "KUBECONFIG", "MODE",
+    "DATABASE_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "CELERY_BROKER_URL", "KUBECONFIG",
+    "MODE",
 )  # fmt: skip
 
 

@@ -92,6 +92,12 @@ class Stage:
     asked: Reattribution
     period: AllocationPeriod
 
+    def names(self) -> dict[str, object]:
+        """What stands in braces in the addresses."""
+        failed = Session.objects.get(user=self.cast.bob, ready_at=None)
+        known = {"running": self.running.pk, "asked": self.asked.pk}
+        return known | {"server": self.running.key, "failed": failed.key}
+
     def cookie(self, who: User) -> Any:
         """The login of somebody, as a browser keeps it."""
         client = Client()
@@ -191,7 +197,7 @@ def visits(stage: Stage, browser: Browser, **options: Any) -> Iterator[tuple[Pag
             context.add_cookies([stage.cookie(getattr(stage.cast, name))])
         for path in paths:
             page = context.new_page()
-            page.goto(stage.url + path.format(running=stage.running.pk, asked=stage.asked.pk))
+            page.goto(stage.url + path.format(**stage.names()))
             if path == CHART:
                 expect(page.locator(".main-svg").first).to_be_visible()
             yield page, path

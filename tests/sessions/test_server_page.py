@@ -16,6 +16,7 @@ from sessions.driving import states
 from sessions.driving.asking import StartAsk, ask_to_start
 from sessions.driving.steps import tell
 from sessions.driving.vocabulary import Reason
+from sessions.hub.client import HubClient, HubRefused
 from sessions.models import Hub, Server, Session
 from tests import factories
 from tests.sessions.launch.platform import Platform, make_platform
@@ -165,6 +166,25 @@ def test_a_cancelled_start_leads_back_to_where_the_person_wants_to_go(
     Server.objects.update(state="gone", desired="stopped", cleaned_at=clock.now())
     assert bob.post(path, {"then": "steps"}).headers["Location"] == f"/my/servers/{session.key}"
     assert bob.post(path, {"then": "start"}).headers["Location"] == "/my/"
+
+
+def test_a_start_that_came_to_nothing_at_once_is_told_by_its_steps(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub answers after the portal has given the server up already."""
+
+    def hand_over(*args: object, **kwargs: object) -> None:
+        asked = StartAsk(("jupyterhub-singleuser",), {}, 8888)
+        states.fail(ask_to_start(Session.objects.get(), asked, at=clock.now()), OOM, at=clock.now())
+        raise HubRefused("The hub says no.")
+
+    monkeypatch.setattr(HubClient, "start_server", hand_over)
+    Hub.objects.update(api_url="http://127.0.0.1:9/hub/api")
+    choice = {"group": "transients", "image": "base", "size": "small"}
+    answer = signed_in(platform.bob).post(f"/my/start/{platform.hub.name}", choice, follow=True)
+    page = unescape(answer.content.decode())
+    assert "Your server did not start" in page
+    assert OOM.text in page
 
 
 def test_two_sessions_do_not_share_their_steps(platform: Platform, server: Server) -> None:
