@@ -70,7 +70,7 @@ def test_every_step_is_shown_in_its_order_with_what_can_be_done(
     assert "Your server is starting" in page
     assert "Cancel and choose something else" in page
     assert f'role="status">{NO_ROOM.text}' in page
-    assert '<noscript><meta http-equiv="refresh"' in page
+    assert '<meta http-equiv="refresh"' in page
 
 
 def test_a_server_that_is_ready_can_be_opened(
