@@ -40,8 +40,10 @@ class Course:
 
     @property
     def is_moving(self) -> bool:
-        """Whether the next step comes by itself."""
-        return self.state in (State.PENDING, State.STOPPING)
+        """Whether the next step comes by itself: also until nothing is left of a server."""
+        server = server_of(self.session)
+        is_left = server is not None and server.cleaned_at is None and self.state != State.READY
+        return is_left or self.state in (State.PENDING, State.STOPPING)
 
     @property
     def newest(self) -> str:

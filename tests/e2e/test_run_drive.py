@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from deploy.demo.layout import HOST
-from tests.e2e.platform import Platform
+from tests.e2e.platform import Platform, wait_until
 
 pytestmark = [pytest.mark.hub, pytest.mark.browser]
 PATIENCE = 180_000  # milliseconds, on a busy machine
@@ -74,8 +74,8 @@ def test_bob_watches_his_server_start_works_in_it_and_stops_it(
     bob.get_by_role("button", name="Stop", exact=True).click()
     bob.get_by_role("button", name="Stop it").click()
     expect_heading(bob, "Your server has ended")
-    expect(bob.locator(".steps")).to_contain_text("nothing of it is left")
-    assert driving.processes("jupyterhub-singleuser") == []
+    expect(bob.locator(".steps")).to_contain_text("nothing of it is left", timeout=PATIENCE)
+    wait_until(lambda: not driving.processes("jupyterhub-singleuser"), 60, driving.said)
 
 
 def test_bob_reads_why_there_is_no_server(driving: Platform, bob: Page) -> None:

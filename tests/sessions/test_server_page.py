@@ -105,7 +105,9 @@ def test_the_part_comes_only_when_something_happened_and_says_when_it_is_the_las
     assert answer.status_code == 200
     assert 'name="seen" value="pending-3"' in answer.content.decode()
     states.fail(server, OOM, at=clock.now())
-    assert bob.get(path, {"seen": "pending-3"}).status_code == 286
+    assert bob.get(path, {"seen": "pending-3"}).status_code == 200
+    states.mark_clean(server, at=clock.now())
+    assert bob.get(path, {"seen": "failed-4"}).status_code == 286
 
 
 def test_where_the_hub_runs_the_server_its_events_are_the_steps(
