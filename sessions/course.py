@@ -21,7 +21,7 @@ TITLES = {
     State.ENDED: "Your server has ended",
     State.FAILED: "Your server did not start",
 }
-UNKNOWN = "The hub has not told why."
+UNKNOWN = "Nobody told why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,10 @@ class Course:
     def why(self) -> str:
         """Why there is no server, where something went wrong; empty otherwise."""
         server = server_of(self.session)
-        said = server.failure_message if server else self.session.message
-        return said or (UNKNOWN if self.state == State.FAILED else "")
+        said = server.failure_message if server else ""
+        if self.state == State.FAILED:
+            return said or self.session.message or UNKNOWN
+        return said
 
     @property
     def seen(self) -> str:

@@ -67,7 +67,9 @@ class Processes(Containers):
         if process is None:
             return
         process.terminate()
-        threading.Timer(END_SECONDS, process.kill).start()
+        killer = threading.Timer(END_SECONDS, process.kill)
+        killer.daemon = True
+        killer.start()
 
     def end_all(self) -> None:
         for process in list(self.running.values()):

@@ -95,6 +95,15 @@ def test_a_start_that_failed_says_why_and_that_it_was_free(
     assert "Choose and start again" in page
 
 
+def test_a_start_that_was_cancelled_says_so(
+    platform: Platform, session: Session, server: Server
+) -> None:
+    states.stop(server, at=clock.now())
+    assert "Your server is stopping" in shown(platform.bob, session)
+    states.mark_clean(server, at=clock.now())
+    assert "It cost nothing.</strong> Stopped before it was ready." in shown(platform.bob, session)
+
+
 def test_the_part_comes_only_when_something_happened_and_says_when_it_is_the_last(
     platform: Platform, session: Session, server: Server
 ) -> None:
