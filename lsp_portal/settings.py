@@ -309,6 +309,11 @@ KUBERNETES_START_SECONDS = env.integer("KUBERNETES_START_SECONDS", 600, minimum=
 KUBERNETES_CAPACITY = env.boolean("KUBERNETES_CAPACITY", False)
 KUBERNETES_PREPULL_NAMESPACE = env.text("KUBERNETES_PREPULL_NAMESPACE", "")
 KUBERNETES_PREPULL_PRIORITY = env.text("KUBERNETES_PREPULL_PRIORITY", "")
+KUBERNETES_PLACEHOLDER_NAMESPACE = env.text("KUBERNETES_PLACEHOLDER_NAMESPACE", "")
+KUBERNETES_PLACEHOLDER_PRIORITY = env.text("KUBERNETES_PLACEHOLDER_PRIORITY", "lsp-placeholder")
+KUBERNETES_PLACEHOLDER_IMAGE = env.text(
+    "KUBERNETES_PLACEHOLDER_IMAGE", "registry.k8s.io/pause:3.10"
+)
 KUBERNETES_STOP_SECONDS = env.integer("KUBERNETES_STOP_SECONDS", 60, minimum=1)
 KUBERNETES_SWEEP_SECONDS = env.integer("KUBERNETES_SWEEP_SECONDS", 60, minimum=1)
 
@@ -415,6 +420,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute=41),
     },
     "look-at-room": {"task": "sessions.tasks.look_at_room", "schedule": 30.0},
+    "empty-nodes": {"task": "sessions.tasks.empty_nodes", "schedule": 60.0},
+    "keep-placeholders": {"task": "sessions.tasks.keep_placeholders", "schedule": 60.0},
     "prepull-images": {"task": "sessions.tasks.prepull_images", "schedule": 60.0},
     "sync-images": {"task": "sessions.tasks.sync_images", "schedule": 60.0},
     "sweep-cluster": {"task": "sessions.tasks.sweep_cluster", "schedule": KUBERNETES_SWEEP_SECONDS},

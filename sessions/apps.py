@@ -8,7 +8,8 @@ class SessionsConfig(AppConfig):
     label = "hub_sessions"
 
     def ready(self) -> None:
-        from sessions.audit import watch_catalogue, watch_requests
+        from sessions.audit import watch_catalogue, watch_nodes, watch_requests
 
         watch_catalogue()
+        watch_nodes()
         watch_requests()

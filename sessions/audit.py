@@ -1,7 +1,7 @@
 """What the trail of changes watches in this app."""
 
 from accounts.audit import watch
-from sessions.models import Hub, Image, ImageSource, Reattribution, Size
+from sessions.models import Hub, Image, ImageSource, NodeDrain, Reattribution, Size
 
 
 def watch_catalogue() -> None:
@@ -26,9 +26,17 @@ def watch_catalogue() -> None:
     )  # fmt: skip
     watch(
         Size, "name", "title", "position", "cpu_millicores", "memory_mib", "gpus",
-        "node_selector", "tolerations", "priority_class",
+        "node_selector", "tolerations", "priority_class", "placeholders",
         about=lambda size: f"the size {size.name}",
         many=("allowed_groups",),
+    )  # fmt: skip
+
+
+def watch_nodes() -> None:
+    """What administrators do; cordons of the cluster come and go without anybody here."""
+    watch(
+        NodeDrain, "node", "asked_by", "reason", "stops_at", "finished_at",
+        about=lambda row: f"the emptying of the node {row.node}",
     )  # fmt: skip
 
 

@@ -154,8 +154,15 @@ def _costs(options: Mapping[str, Any]) -> tuple[GroupCosts, ...]:
         for kind in ("images", "sizes")
     }
 
+    rooms = {
+        kind: {entry["name"]: entry.get("room") or "" for entry in options[kind]} for kind in titles
+    }
+
     def costs(group: Mapping[str, Any], kind: str) -> list[Cost]:
-        return [_cost(entry, titles[kind][entry["name"]]) for entry in group[kind]]
+        return [
+            _cost(entry, titles[kind][entry["name"]], rooms[kind].get(entry["name"], ""))
+            for entry in group[kind]
+        ]
 
     return tuple(
         GroupCosts(
@@ -170,11 +177,11 @@ def _costs(options: Mapping[str, Any]) -> tuple[GroupCosts, ...]:
     )
 
 
-def _cost(entry: Mapping[str, Any], title: str) -> Cost:
+def _cost(entry: Mapping[str, Any], title: str, room: str) -> Cost:
     is_closed = not entry["allowed"]
-    return Cost(
-        entry["name"], title, entry["why_not"] if is_closed else entry.get("outlook", ""), is_closed
-    )
+    there = f"{room[0].upper()}{room[1:]}. " if room else ""
+    words = entry["why_not"] if is_closed else f"{there}{entry.get('outlook', '')}"
+    return Cost(entry["name"], title, words, is_closed)
 
 
 def _there_words(state: Session.State) -> str:

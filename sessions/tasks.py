@@ -5,9 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 
 from lsp_portal.lib import clock
-from sessions import enforcement, removals
+from sessions import draining, enforcement, removals
 from sessions.kubernetes import following, starting, stopping, sweeping
-from sessions.kubernetes.capacity import looking
+from sessions.kubernetes.capacity import keeping, looking
 from sessions.kubernetes.prepulling.prepull import prepull
 from sessions.kubernetes.watching import listing
 from sessions.models import Hub
@@ -102,3 +102,15 @@ def look_at_cluster() -> int:
 def look_at_room() -> int:
     """Note what room the cluster has for each size; the number of nodes that were seen."""
     return looking.look(at=clock.now())
+
+
+@shared_task
+def empty_nodes() -> int:
+    """Look after nodes that are being emptied; the number of servers hubs were asked to stop."""
+    return draining.tend(at=clock.now())
+
+
+@shared_task
+def keep_placeholders() -> int:
+    """Keep room for servers, as the sizes say; the number of placeholders that were made."""
+    return keeping.keep(at=clock.now())

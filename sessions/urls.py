@@ -3,13 +3,18 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from sessions import repair_pages, views
+from sessions import cluster_pages, repair_pages, views
+from sessions.api.cluster import NodeDrainViewSet, NodeViewSet, SizeRoomViewSet
 from sessions.api.views import ReattributionViewSet
 from sessions.storage.api.views import StorageSampleViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("reattributions", ReattributionViewSet, basename="api-reattribution")
 router.register("storage-samples", StorageSampleViewSet, basename="api-storage-sample")
+
+router.register("nodes", NodeViewSet, basename="api-node")
+router.register("node-drains", NodeDrainViewSet, basename="api-node-drain")
+router.register("size-rooms", SizeRoomViewSet, basename="api-size-room")
 
 urlpatterns = [
     path("api/v1/hubs/<str:hub>/", include("sessions.hub.urls")),
@@ -19,5 +24,8 @@ urlpatterns = [
     path("my/servers/<uuid:key>/live", views.server_live, name="server_live"),
     path("my/stop/<uuid:key>", views.stop_session, name="stop_session"),
     path("overview/repairs/", repair_pages.repairs, name="repairs"),
+    path("overview/cluster/", cluster_pages.cluster, name="cluster"),
+    path("overview/cluster/<str:node>/drain", cluster_pages.drain_node, name="drain_node"),
+    path("overview/cluster/<str:node>/resume", cluster_pages.resume_node, name="resume_node"),
     path("grace/<str:token>", views.quota_grace, name="quota_grace"),
 ]

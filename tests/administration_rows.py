@@ -62,6 +62,7 @@ from sessions.models import (
     Image,
     ImageSource,
     LadderStep,
+    NodeDrain,
     NodeImage,
     QuarantinedEvent,
     QuotaLadder,
@@ -309,19 +310,8 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
         server=_server(n), seq=2, key="asked", at=LONG_AGO, code="asked", message="Asked for."
     ),
     ClusterWatch: lambda n: ClusterWatch.objects.create(source=f"Pod in lsp-{n}"),
-    ClusterNode: lambda n: ClusterNode.objects.create(
-        name=f"node-{n}",
-        state="open",
-        cpu_millicores=n,
-        cpu_asked=0,
-        memory_mib=n,
-        memory_asked=0,
-        gpus=0,
-        gpus_asked=0,
-        servers=0,
-        placeholders=0,
-        seen_at=LONG_AGO,
-    ),
+    ClusterNode: lambda n: factories.node(f"node-{n}"),
+    NodeDrain: lambda n: NodeDrain.objects.create(node=f"node-{n}", started_at=LONG_AGO),
     SizeRoom: lambda n: SizeRoom.objects.create(
         size=Size.objects.create(
             name=f"size-{n}", title=f"Size {n}", cpu_millicores=n, memory_mib=n

@@ -13,7 +13,16 @@ from django.contrib.auth.models import Permission
 from accounts.models import Group, Invitation, Membership, User
 from quotas.models import AllocationPeriod, ComputeQuota, Grant
 from sessions.hub.seats import seat
-from sessions.models import Charge, Hub, Image, Session, Size, StaleDay, StorageSample
+from sessions.models import (
+    Charge,
+    ClusterNode,
+    Hub,
+    Image,
+    Session,
+    Size,
+    StaleDay,
+    StorageSample,
+)
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 numbers = count(1)
@@ -68,6 +77,14 @@ def hub(name: str = "demo", **values: Any) -> Hub:
     made.images.set(Image.objects.all())
     made.sizes.set(Size.objects.all())
     return made
+
+
+def node(name: str = "node-1", **values: Any) -> ClusterNode:
+    """A node of the cluster with 4 CPUs and 16 GiB, of which nothing is asked for."""
+    room = {"cpu_millicores": 4000, "memory_mib": 16_384, "gpus": 0}
+    asked = {"cpu_asked": 0, "memory_asked": 0, "gpus_asked": 0, "servers": 0, "placeholders": 0}
+    defaults = room | asked | {"state": ClusterNode.State.OPEN, "seen_at": LONG_AGO}
+    return ClusterNode.objects.create(**{"name": name, **defaults, **values})
 
 
 def session(at: Hub, of: User | None, paid_by: Group | None, **values: Any) -> Session:

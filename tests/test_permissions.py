@@ -25,7 +25,7 @@ from accounting.statements.closing import close_period
 from accounts.models import User
 from lsp_portal.lib import clock
 from quotas.models import StorageQuota
-from sessions.models import Reattribution, StorageSample
+from sessions.models import NodeDrain, Reattribution, Size, SizeRoom, StorageSample
 from sessions.reattributing import requests
 from tests import factories
 from tests.cast import Cast, make_cast
@@ -55,6 +55,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api/v1/storage-quotas"): {},
     ("POST", "api/v1/storage-samples"): {},
     ("POST", "api/v1/grants"): {},
+    ("POST", "api/v1/node-drains"): {"node": "nowhere"},
+    ("POST", "api/v1/node-drains/<drain>/finish"): {},
     ("POST", "api/v1/reattributions"): {
         "session": 999_999,
         "to_group": "galaxies",
@@ -170,6 +172,7 @@ def world() -> World:
     names["sample"] = StorageSample.objects.create(
         group=cast.transients, mount="/groups", taken_at=clock.now(), used_bytes=1
     ).pk
+    names |= emptied_node(cast)
     names |= {"request_id": asked.pk, "session_number": asked.session_id}
     return World(cast, dict(zip(CALLERS, people, strict=True)), names)
 
@@ -188,6 +191,15 @@ def asked_to_move(cast: Cast) -> Reattribution:
     """A session of the member that galaxies is to pay for; galaxies has no PI."""
     session = factories.charged_session(cast.hub, cast.bob, cast.transients)
     return requests.ask(session, to=cast.galaxies, reason="Ours", by=cast.bob, at=clock.now())
+
+
+def emptied_node(cast: Cast) -> dict[str, object]:
+    """A node that the administrator has emptied, and the room for a size."""
+    node = factories.node("node-1")
+    row = NodeDrain.objects.create(node=node.name, asked_by=cast.dora, started_at=clock.now())
+    size = Size.objects.get(name="small")
+    SizeRoom.objects.create(size=size, free=3, seen_at=clock.now())
+    return {"node": node.name, "drain": row.pk, "size": size.name}
 
 
 def closed_period() -> Statement:

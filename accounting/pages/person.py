@@ -11,8 +11,9 @@ from accounting.usage import GroupUsage, Window
 from accounts.models import User
 from lsp_portal.lib.display import QuotaBar, storage_quota_bar
 from quotas.vocabulary import Usage
+from sessions.draining import drains_of
 from sessions.driving.showing import newest_steps
-from sessions.models import Session, StorageSample
+from sessions.models import NodeDrain, Session, StorageSample
 from sessions.storage.areas import of_home
 
 MOST_GROUPS = 24
@@ -55,10 +56,13 @@ def my_usage(user: User, window: Window) -> MyUsage:
 
 @dataclass(frozen=True, slots=True)
 class MyServer:
-    """A server of one's own; while it is on its way with what was told of it last."""
+    """A server of one's own; while it is on its way with what was told of it last, and with the
+    drain of its node, if that is being emptied.
+    """
 
     row: Row
     newest: str = ""
+    drain: NodeDrain | None = None
 
 
 def my_servers(user: User, window: Window) -> list[MyServer]:
@@ -67,4 +71,7 @@ def my_servers(user: User, window: Window) -> list[MyServer]:
     newest = holding.newest_first().select_related("hub", "user", "group")
     found = session_list.rows(list(newest[:MOST_AT_ONCE]), window)
     told = newest_steps(row.session for row in found if row.state != Session.State.READY)
-    return [MyServer(row, told.get(row.session.number, "")) for row in found]
+    drains = drains_of([row.session for row in found], at=window.at)
+    return [
+        MyServer(row, told.get(row.session.number, ""), drains.get(row.session.pk)) for row in found
+    ]

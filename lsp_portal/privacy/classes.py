@@ -262,6 +262,7 @@ CLASSES = (
             "hub_sessions.ImageSource",
             "hub_sessions.ImageSource_allowed_groups",
             "hub_sessions.ImageSource_hubs",
+            "hub_sessions.NodeDrain",
             "hub_sessions.NodeImage",
             "hub_sessions.ClusterLook",
             "hub_sessions.Size",

@@ -106,6 +106,7 @@ NOT_EXPORTED = {
     "quotas.QuotaRequest.closed_by": _ACTS,
     "hub_sessions.Adjustment.author": _ACTS,
     "hub_sessions.LadderStep.granted_by": _ACTS,
+    "hub_sessions.NodeDrain.asked_by": _ACTS,
     "hub_sessions.Reattribution.decided_by": _ACTS,
     "accounting.Statement.author": _ACTS,
     "accounting.UserDay.user": _SUMS,

@@ -10,6 +10,7 @@ from sessions.admin.catalogue import ImageAdmin, SizeAdmin
 from sessions.admin.driving import (
     ClusterNodeAdmin,
     ClusterWatchAdmin,
+    NodeDrainAdmin,
     ServerAdmin,
     ServerStepAdmin,
     SizeRoomAdmin,
@@ -44,6 +45,7 @@ __all__ = [
     "ImageAdmin",
     "ImageSourceAdmin",
     "LadderStepAdmin",
+    "NodeDrainAdmin",
     "NodeImageAdmin",
     "PersonWithSessionsAdmin",
     "QuarantinedEventAdmin",

@@ -138,7 +138,7 @@ class SizeAdmin(CatalogueAdmin[Size]):
             "Nodes",
             {
                 "description": "For hubs whose servers the portal starts in a cluster.",
-                "fields": ("node_selector", "tolerations", "priority_class"),
+                "fields": ("node_selector", "tolerations", "priority_class", "placeholders"),
             },
         ),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from lsp_portal.lib.admin import EvidenceAdmin
-from sessions.models import ClusterNode, ClusterWatch, Server, ServerStep, SizeRoom
+from sessions.models import ClusterNode, ClusterWatch, NodeDrain, Server, ServerStep, SizeRoom
 
 
 @admin.register(Server)
@@ -71,3 +71,14 @@ class SizeRoomAdmin(EvidenceAdmin[SizeRoom]):
     search_fields = ("size__name", "size__title")
     ordering = ("size__position", "size__name")
     list_select_related = ("size",)
+
+
+@admin.register(NodeDrain)
+class NodeDrainAdmin(EvidenceAdmin[NodeDrain]):
+    """Begun and called off on the page of the cluster."""
+
+    list_display = ("node", "reason", "asked_by", "started_at", "stops_at", "finished_at")
+    list_filter = ("finished_at",)
+    search_fields = ("node", "reason", "asked_by__username")
+    ordering = ("-started_at", "-pk")
+    list_select_related = ("asked_by",)

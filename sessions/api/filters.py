@@ -1,4 +1,4 @@
-"""By what the list of requests can be narrowed."""
+"""By what the lists can be narrowed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django_filters import rest_framework as filters
 
 from lsp_portal.lib import clock
-from sessions.models import Reattribution
+from sessions.models import ClusterNode, NodeDrain, Reattribution, SizeRoom
 
 
 class ReattributionFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
@@ -25,3 +25,27 @@ class ReattributionFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     def that_wait(self, rows: Any, name: str, value: bool) -> Any:
         waiting = Reattribution.objects.waiting_for(self.request.user, at=clock.now()).values("pk")
         return rows.filter(pk__in=waiting) if value else rows.exclude(pk__in=waiting)
+
+
+class NodeFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    class Meta:
+        model = ClusterNode
+        fields = ("state",)
+
+
+class NodeDrainFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    node = filters.CharFilter(max_length=253)
+    is_open = filters.BooleanFilter(
+        field_name="finished_at", lookup_expr="isnull", label="Open",
+        help_text="Those of nodes that are being emptied.",
+    )  # fmt: skip
+
+    class Meta:
+        model = NodeDrain
+        fields = ("node",)
+
+
+class SizeRoomFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    class Meta:
+        model = SizeRoom
+        fields = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from sessions import draining
 from sessions.driving.sealing import unseal
 from sessions.grants import Grant
 from sessions.kubernetes import names
@@ -46,9 +47,11 @@ def spec_of(server: Server, cluster: Cluster) -> ServerSpec:
 def _placement(name: str) -> Placement:
     """Where servers of that size run by now; anywhere if it does not exist any more."""
     size = Size.objects.filter(name=name).first()
+    avoided = tuple(draining.avoided())
     if size is None:
-        return Placement()
-    return Placement(size.node_selector, tuple(size.tolerations), size.priority_class)
+        return Placement(avoided=avoided)
+    tolerations = tuple(size.tolerations)
+    return Placement(size.node_selector, tolerations, size.priority_class, avoided)
 
 
 def _home(user: str, cluster: Cluster) -> HomeMount:

@@ -2,6 +2,7 @@ from sessions.models.adjustments import Adjustment
 from sessions.models.capacity import ClusterNode, SizeRoom
 from sessions.models.charges import Amounts, Charge, GroupMonth, StaleDay
 from sessions.models.dask import DaskCluster, DaskWorker
+from sessions.models.draining import NodeDrain
 from sessions.models.driving import ClusterLook, Server, ServerStep
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
@@ -33,6 +34,7 @@ __all__ = [
     "Image",
     "ImageSource",
     "LadderStep",
+    "NodeDrain",
     "NodeImage",
     "QuarantinedEvent",
     "QuotaLadder",

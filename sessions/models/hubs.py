@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -128,6 +128,12 @@ class Size(CatalogueEntry):
         blank=True,
         validators=[placements.validate_priority_class],
         help_text=placements.PRIORITY_CLASS_HELP,
+    )
+    placeholders = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(100)],
+        help_text="Pods that keep room for so many servers of this size, and give way to them.",
     )
 
     class Meta(CatalogueEntry.Meta):

@@ -70,6 +70,7 @@ PAGES: dict[str, list[str]] = {
         "/overview/",
         "/overview/storage/",
         "/overview/repairs/",
+        "/overview/cluster/",
         "/statements/",
         "/overview/replay/",
         "/sessions/",

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from lsp_portal.lib import advisory
 from quotas.vocabulary import Resources
+from sessions import draining
 from sessions.kubernetes.capacity.demands import NONE, Amounts, Demand
 from sessions.kubernetes.capacity.rooms import Room, free, rooms
 from sessions.kubernetes.client import Client
@@ -60,10 +61,11 @@ def _look(*, at: datetime) -> int:
 def keep(found: Sequence[Room], here: Cluster, *, at: datetime) -> None:
     """Let the rows say this, and nothing of nodes that are not among it."""
     demands = {size.pk: demand_of(size, here) for size in Size.objects.all()}
+    closed = draining.avoided()
     _keep_nodes([_node(room, demands.values(), here, at) for room in found])
     SizeRoom.objects.bulk_create(
         [
-            SizeRoom(size_id=size, free=free(demand, found), seen_at=at)
+            SizeRoom(size_id=size, free=free(demand, found, without=closed), seen_at=at)
             for size, demand in sorted(demands.items())
         ],
         update_conflicts=True,

@@ -13,6 +13,8 @@ from sessions.kubernetes.names import NOTEBOOK, POD_LABEL, PORT, Manifest
 
 HOME, TMP = "home", "tmp"
 HOMES_PATH = "/homes"
+# An autoscaler leaves a node alone as long as such a pod is on it.
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 GRACE_SECONDS = 30  # between the signal and the end
 # Nodes that are kept for servers of people, as in Zero to JupyterHub.
 DEDICATED = {
@@ -36,6 +38,7 @@ def pod(spec: ServerSpec, cluster: Cluster) -> Manifest:
     """The pod. It is never started again: whatever ends it ends the session."""
     metadata = spec.metadata(cluster)
     metadata["labels"][POD_LABEL] = spec.name
+    metadata["annotations"][SAFE_TO_EVICT] = "false"
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -87,9 +90,18 @@ def placement(spec: ServerSpec) -> Manifest:
     placed: Manifest = {"tolerations": [DEDICATED, *(dict(t) for t in wanted.tolerations)]}
     if wanted.node_selector:
         placed["nodeSelector"] = dict(wanted.node_selector)
+    if wanted.avoided:
+        placed["affinity"] = {"nodeAffinity": away_from(wanted.avoided)}
     if wanted.priority_class:
         placed["priorityClassName"] = wanted.priority_class
     return placed
+
+
+def away_from(nodes: Iterable[str]) -> Manifest:
+    """A node affinity that keeps away from these nodes; the cluster takes one name in each part."""
+    fields = [{"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in nodes]
+    terms = {"nodeSelectorTerms": [{"matchFields": fields}]}
+    return {"requiredDuringSchedulingIgnoredDuringExecution": terms}
 
 
 def _notebook(spec: ServerSpec, cluster: Cluster) -> Manifest:

@@ -27,11 +27,12 @@ class HomeMount:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """On which nodes a server may run, and how important it is there."""
+    """On which nodes a server may run, those to keep away from, and how important it is there."""
 
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, str], ...] = ()
     priority_class: str = ""
+    avoided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

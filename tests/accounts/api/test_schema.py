@@ -16,7 +16,7 @@ from accounting.models import Statement
 from accounting.statements.closing import close_period
 from lsp_portal.lib import clock
 from quotas.models import StorageQuota
-from sessions.models import StorageSample
+from sessions.models import NodeDrain, Size, SizeRoom, StorageSample
 from sessions.reattributing import requests
 from tests import factories
 from tests.cast import Cast
@@ -81,6 +81,14 @@ def closed_period() -> Statement:
     return close_period(period, author=None, at=period.ends_at)
 
 
+def emptied_node(cast: Cast) -> dict[str, object]:
+    """A node that Dora empties, and the room for a size."""
+    node, size = factories.node(), Size.objects.get(name="small")
+    SizeRoom.objects.create(size=size, free=1, seen_at=clock.now())
+    row = NodeDrain.objects.create(node=node.name, asked_by=cast.dora, started_at=clock.now())
+    return {"node": node.name, "size": size.name, "drain": row.pk}
+
+
 def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, program: Any) -> None:
     names = {
         "username": "bob",
@@ -90,6 +98,7 @@ def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, pro
         "request_id": asked_to_move(cast),
         "sample": sample_of(cast),
         "number": closed_period().number,
+        **emptied_node(cast),
         **quotas(cast),
     }
     dora, asked = program(cast.dora), 0

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_django import Settings
 
 from sessions.kubernetes.capacity.looking import look
-from sessions.models import ClusterNode, ClusterWatch, Hub, Size, SizeRoom
+from sessions.models import ClusterNode, ClusterWatch, Hub, NodeDrain, Size, SizeRoom
 from sessions.options import launch_options
 from sessions.rooms import SOURCE, STALE_AFTER, Rooms
 from tests.kubernetes.conftest import ROLES
@@ -155,6 +155,24 @@ def test_a_server_that_waits_for_room_reads_what_would_start(
     assert step.message.endswith(
         "No node has 1 CPU and 2 GiB free now. What would start at once: Tiny."
     )
+
+
+def test_a_new_server_keeps_away_from_a_node_that_is_emptied(
+    story: Story,  # noqa: F811
+    fake: FakeCluster,
+    looks: Settings,
+) -> None:
+    fake.add_node("a")
+    NodeDrain.objects.create(node="a", started_at=NOW)
+    look(at=NOW)
+    assert free() == {"small": 0, "large": 0}
+    story.start()
+    fake.wait_for(lambda: story.pod()["status"].get("conditions"))
+    assert "nodeName" not in story.pod()["spec"]
+    annotations = story.pod()["metadata"]["annotations"]
+    assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+    fake.add_node("b")
+    assert fake.wait_for(lambda: story.pod()["spec"].get("nodeName")) == "b"
 
 
 def test_prometheus_reads_room_and_nodes(fake: FakeCluster, looks: Settings) -> None:

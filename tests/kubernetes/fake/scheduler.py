@@ -61,11 +61,23 @@ class Scheduler:
             return "node(s) had untolerated taint(s)"
         if not pod["spec"].get("nodeSelector", {}).items() <= labels.items():
             return "node(s) didn't match Pod's node affinity/selector"
+        if node["metadata"]["name"] in _avoided(pod):
+            return "node(s) didn't match Pod's node affinity/selector"
         there, used = node["status"]["allocatable"], self._used[node["metadata"]["name"]]
         for what, amount in asked.items():
             if used[what] + amount > quantity(there.get(what, "0")):
                 return f"Insufficient {what}"
         return ""
+
+
+def _avoided(pod: Object) -> list[str]:
+    """The names that a required node affinity excludes; no other affinity is understood."""
+    affinity = pod["spec"].get("affinity", {}).get("nodeAffinity", {})
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    [term] = required.get("nodeSelectorTerms") or [{}]
+    fields = term.get("matchFields", [])
+    assert all((one["key"], one["operator"]) == ("metadata.name", "NotIn") for one in fields)
+    return [name for one in fields for name in one["values"]]
 
 
 def _tolerated(taint: Object, pod: Object) -> bool:
