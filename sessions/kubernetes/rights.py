@@ -45,6 +45,8 @@ def needed(here: Cluster) -> list[Right]:
     if place := settings.KUBERNETES_PREPULL_NAMESPACE:
         found += _rights(NODES, None, "prepulling.yaml")
         found += _rights({"Pod": ("list", "create", "delete")}, place, "prepulling.yaml")
+    if settings.KUBERNETES_CAPACITY:
+        found += _rights({"Node": ("list",), "Pod": ("list",)}, None, "capacity.yaml")
     for observed in settings.KUBERNETES_OBSERVED_NAMESPACES:
         found += _rights({"Pod": ("get", "list", "watch")}, observed, "rbac-observe.yaml")
     return found

@@ -134,12 +134,13 @@ def test_homes_need_a_storage_class(
 
 @pytest.mark.parametrize(
     ("here", "files"),
-    [(ONE, ("rbac.yaml", "prepulling.yaml")), (PER_USER, ("rbac-per-user.yaml",))],
+    [(ONE, ("rbac.yaml", "prepulling.yaml", "capacity.yaml")), (PER_USER, ("rbac-per-user.yaml",))],
 )
 def test_the_rights_that_are_looked_for_are_those_of_the_files(
     settings: Settings, here: Cluster, files: tuple[str, ...]
 ) -> None:
     settings.KUBERNETES_PREPULL_NAMESPACE = "lsp" if "prepulling.yaml" in files else ""
+    settings.KUBERNETES_CAPACITY = "capacity.yaml" in files
     looked_for = {
         Rule(right.verb, KINDS[right.kind].group, KINDS[right.kind].plural, right.namespace or "")
         for right in rights.needed(here)
