@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.safestring import SafeString
 
 from accounting.apel_admin import ApelGroupAdmin, ApelRunAdmin
@@ -46,8 +46,7 @@ class ExportRunAdmin(EvidenceAdmin[ExportRun]):
     @admin.display(description="lines")
     def marks(self, run: ExportRun) -> SafeString:
         """The run's marks; job ids are dense, and found by hub and id."""
-        ids = {"job_id__gte": run.first_job_id, "job_id__lt": run.first_job_id + run.jobs}
-        return list_link(ExportMark, f"{run.jobs} lines", hub__id__exact=run.hub_id, **ids)
+        return list_link(ExportMark, f"{run.jobs} lines", run__id__exact=run.pk)
 
     @admin.display(description="summary")
     def sums(self, run: ExportRun) -> SafeString:
@@ -60,19 +59,25 @@ class ExportMarkAdmin(BigTableAdmin[ExportMark]):
         "job_id", "hub", "the_session", "user_name", "group_name", "started_at", "ended_at",
         "cpus", "job_state",
     )  # fmt: skip
-    list_filter = ("hub",)
-    list_select_related = ("hub",)
+    list_filter = ("run__hub",)
+    list_select_related = ("run__hub",)
     search_help_text = "Job id, or number of a session"
     fields = (
-        "the_session", "the_run", "job_id", "user_name", "group_name", "started_at", "ended_at",
-        "cpu_millicores", "cpus", "job_state", "line",
+        "the_session", "the_run", "job_id", "user_name", "uid", "group_name", "gid",
+        "submitted_at", "started_at", "ended_at", "cpu_millicores", "cpus", "memory_mib", "gpus",
+        "job_state", "exit_code", "size", "node", "image",
     )  # fmt: skip
 
     def found(self, term: str) -> Q:
         if not term.isdecimal() or len(term) > 18:
             return Q(pk__in=[])
-        hubs = list(ExportRun.objects.order_by().values_list("hub", flat=True).distinct())
-        return Q(pk=int(term)) | Q(hub__in=hubs, job_id=int(term))
+        number = int(term)
+        runs = ExportRun.objects.filter(first_job_id__range=(number - F("jobs") + 1, number))
+        return Q(pk=number) | Q(run__in=list(runs), job_id=number)
+
+    @admin.display(description="hub")
+    def hub(self, mark: ExportMark) -> str:
+        return mark.run.hub.name
 
     @admin.display(description="session")
     def the_session(self, mark: ExportMark) -> SafeString:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 
 from accounting.rollup_models import GroupDay as GroupDay
 from accounting.rollup_models import Kind as Kind
@@ -40,12 +42,25 @@ class ExportRun(models.Model):
     first_job_id = models.PositiveBigIntegerField(default=1)
     jobs = models.PositiveIntegerField(default=0, help_text="Lines; their job ids are dense.")
     summary = models.JSONField(default=dict, help_text="The sums over the lines.")
+    sha256 = models.CharField(
+        "SHA-256", max_length=64, blank=True, help_text="Of the job file, once it is written."
+    )
 
     class Meta:
         ordering = ("-started_at",)
         constraints = (
             models.CheckConstraint(
                 condition=Q(state__in=["claimed", "written"]), name="export_run_state_is_known"
+            ),
+            ExclusionConstraint(
+                name="job_ids_of_a_hub_are_used_once",
+                expressions=[
+                    (Func("hub", "hub", Value("[]"), function="int8range"), "&&"),
+                    (
+                        Func("first_job_id", F("first_job_id") + F("jobs"), function="int8range"),
+                        "&&",
+                    ),
+                ],
             ),
         )
 
@@ -54,11 +69,11 @@ class ExportRun(models.Model):
 
 
 class ExportMark(models.Model):
-    """What was published of a session: exactly one row for each, never dropped or changed.
+    """What was published of a session, from which its line follows: one row each, never changed.
 
     A million rows are claimed at once by a statement that reads the sessions, so there are no more
-    indexes than the rows need and no foreign key checks: run and hub are the claim's own, and the
-    session cannot go because its charge refers to it.
+    indexes than the rows need and no foreign key checks: the run is the claim's own, and the
+    session cannot go because its charge refers to it. Runs hold the job ids of a hub apart.
     """
 
     session = models.OneToOneField(
@@ -68,9 +83,6 @@ class ExportMark(models.Model):
         primary_key=True,
         db_constraint=False,
     )
-    hub = models.ForeignKey(
-        Hub, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
     run = models.ForeignKey(
         ExportRun,
         on_delete=models.PROTECT,
@@ -78,19 +90,26 @@ class ExportMark(models.Model):
         db_index=False,
         db_constraint=False,
     )
-    job_id = models.PositiveIntegerField(help_text="The receiver's job id, dense per hub.")
-    user_name = models.CharField(max_length=30)
-    group_name = models.CharField(max_length=30)
+    submitted_at = models.DateTimeField()
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
+    job_id = models.PositiveIntegerField(help_text="The receiver's job id, dense per hub.")
     cpu_millicores = models.PositiveIntegerField()
     cpus = models.PositiveIntegerField(help_text="Whole CPUs, as the receiver wants them.")
+    memory_mib = models.PositiveIntegerField()
+    gpus = models.PositiveIntegerField()
+    uid = models.PositiveIntegerField()
+    gid = models.PositiveIntegerField()
+    exit_code = models.IntegerField()
+    user_name = models.CharField(max_length=30)
+    group_name = models.CharField(max_length=30)
     job_state = models.CharField(max_length=13)
-    line = models.TextField(help_text="The line as it was published.")
+    size = models.CharField(max_length=60)
+    node = models.CharField(max_length=60)
+    image = models.CharField(max_length=60)
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["hub", "job_id"], name="job_id_is_used_once"),
             models.CheckConstraint(
                 condition=Q(ended_at__gte=F("started_at")), name="exported_end_is_after_start"
             ),
@@ -99,9 +118,10 @@ class ExportMark(models.Model):
                 name="job_id_fits_the_receiver",
             ),
         )
+        indexes = (BrinIndex(fields=["run", "job_id"], name="export_mark_of_run"),)
 
     def __str__(self) -> str:
-        return f"job {self.job_id} of {self.hub_id}"
+        return f"job {self.job_id} of {self.run}"
 
 
 class Statement(models.Model):

@@ -148,17 +148,24 @@ def _mark(number: int) -> ExportMark:
     run = ExportRun.objects.create(hub=session.hub, until=LONG_AGO, directory="/exports")
     return ExportMark.objects.create(
         session=session,
-        hub=session.hub,
         run=run,
         job_id=1,
         user_name="alice",
+        uid=20001,
         group_name="transients",
+        gid=30001,
+        submitted_at=LONG_AGO,
         started_at=LONG_AGO,
         ended_at=LONG_AGO,
         cpu_millicores=500,
         cpus=1,
+        memory_mib=1024,
+        gpus=0,
+        exit_code=0,
         job_state="COMPLETED",
-        line="1|demo",
+        size="small",
+        node="node-1",
+        image="base",
     )
 
 

@@ -9,22 +9,22 @@ from django.db import connection
 
 from accounting.audit.checks import Check, DifferenceError
 from accounting.exports.corrections import CHANGED, HAS_CHANGED
+from accounting.exports.files import Measured
+from accounting.exports.xdmod import copy_lines
+from accounting.models import ExportRun
 from sessions.usage import WHOLE
 
 SECONDS = "extract(epoch FROM m.ended_at - m.started_at)::bigint"
 EXACT = f"{SECONDS} * m.cpu_millicores"
 
-LINES = """
-SELECT m.session_id::text, m.job_id::text, m.line
+MARKS = """
+SELECT m.session_id::text, m.job_id::text, h.name
 FROM accounting_exportmark m JOIN hub_sessions_session s ON s.number = m.session_id
-CROSS JOIN LATERAL string_to_array(m.line, '|') AS f
-WHERE s.hub_id <> m.hub_id OR cardinality(f) <> 26
-   OR (f[1], f[2], f[7], f[9], f[19], f[17]) IS DISTINCT FROM (
-       m.job_id::text, m.job_id::text, m.group_name::text, m.user_name::text, m.cpus::text,
-       m.job_state::text)
-   OR (f[13] || 'Z')::timestamptz <> m.started_at OR (f[14] || 'Z')::timestamptz <> m.ended_at
+LEFT JOIN accounting_exportrun r ON r.id = m.run_id
+LEFT JOIN hub_sessions_hub h ON h.id = r.hub_id
+WHERE s.hub_id IS DISTINCT FROM r.hub_id OR m.submitted_at > m.started_at
    OR m.cpus <> greatest(1, ceil(m.cpu_millicores / 1000.0))
-ORDER BY m.hub_id, m.job_id LIMIT 1
+ORDER BY m.run_id, m.job_id LIMIT 1
 """
 
 RUNS = f"""
@@ -35,8 +35,7 @@ LEFT JOIN LATERAL (
            sum({EXACT}) AS exact,
            sum({SECONDS} * m.cpus) AS exported
     FROM accounting_exportmark m
-    WHERE m.hub_id = r.hub_id AND m.run_id = r.id
-      AND m.job_id BETWEEN r.first_job_id AND r.first_job_id + r.jobs - 1
+    WHERE m.run_id = r.id AND m.job_id BETWEEN r.first_job_id AND r.first_job_id + r.jobs - 1
 ) t ON true
 WHERE t.jobs <> r.jobs OR coalesce(t.first_job_id, r.first_job_id) <> r.first_job_id
    OR coalesce(t.exact, 0) <> (r.summary ->> 'exact_millicore_seconds')::numeric
@@ -46,16 +45,17 @@ ORDER BY r.id LIMIT 1
 
 JOB_IDS = """
 SELECT h.name, count(*)::text, min(m.job_id)::text, max(m.job_id)::text
-FROM accounting_exportmark m JOIN hub_sessions_hub h ON h.id = m.hub_id
+FROM accounting_exportmark m JOIN accounting_exportrun r ON r.id = m.run_id
+JOIN hub_sessions_hub h ON h.id = r.hub_id
 GROUP BY h.name HAVING count(*) <> max(m.job_id) OR min(m.job_id) <> 1
 ORDER BY h.name LIMIT 1
 """
 
 CHECKS = (
     Check(
-        "published lines are what was marked",
-        LINES,
-        "session {0}, job {1}, published as {2}",
+        "marks are of sessions of their hub, with whole CPUs",
+        MARKS,
+        "session {0}, job {1} of hub {2}",
     ),
     Check(
         "export runs are the sum of their marks",
@@ -95,6 +95,19 @@ class Published:
     exported: int
     ledger: int
     corrections: int
+
+
+def prove_files() -> None:
+    """Every job file that was written has the lines that follow from its marks."""
+    for run in ExportRun.objects.exclude(sha256="").order_by("pk").select_related("hub"):
+        lines = Measured()
+        copy_lines(run, lines)
+        if lines.hash.hexdigest() != run.sha256:
+            raise DifferenceError(
+                "Not so: published lines are what was marked."
+                f" First, run {run.pk} of {run.hub}: its lines have the hash"
+                f" {lines.hash.hexdigest()}, they were published as {run.sha256}."
+            )
 
 
 def published(*, at: datetime) -> Published:

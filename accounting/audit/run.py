@@ -31,6 +31,7 @@ def audit(*, at: datetime) -> Audited:
         _freeze()
         for check in (*records.CHECKS, *sums.CHECKS, *published.CHECKS, *statements.CHECKS):
             check.run()
+        published.prove_files()
         charges, usage = sums.charged(at=at)
         exported, closed = published.published(at=at), statements.prove(at=at)
         return Audited(_sessions(), charges, usage, exported, closed)

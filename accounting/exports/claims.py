@@ -13,36 +13,32 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F, Max
 
-from accounting.exports.lines import ACCEPTED, CANDIDATES, FIELDS, LINE, SETTINGS
-from accounting.models import ExportMark, ExportRun
+from accounting.exports.lines import ACCEPTED, CANDIDATES, PUBLISHED, READ, SETTINGS
+from accounting.models import ExportRun
 from lsp_portal.lib import advisory
 from sessions.models import Hub
 
 LAST_JOB_ID = 2_147_483_647  # the receiver's column is a 32-bit integer
 
 CLAIM = f"""
-INSERT INTO accounting_exportmark (
-    session_id, hub_id, run_id, job_id, user_name, group_name, started_at, ended_at,
-    cpu_millicores, cpus, job_state, line)
-SELECT number, %(hub)s, %(run)s, job_id, user_name, group_name, started_at, ended_at,
-       cpu_millicores, cpus, job_state, {LINE}
+INSERT INTO accounting_exportmark (session_id, run_id, job_id, {", ".join(PUBLISHED)})
+SELECT number, %(run)s, %(first)s - 1 + row_number() OVER (ORDER BY number),
+       {", ".join(PUBLISHED.values())}
 FROM (
-    SELECT s.number, %(first)s - 1 + row_number() OVER (ORDER BY s.number) AS job_id,
-           c.started_at, c.ended_at, c.cpu_millicores, {FIELDS}
-    {CANDIDATES} AND {ACCEPTED}
-    LIMIT {LAST_JOB_ID} - %(first)s + 1
+    SELECT {READ} {CANDIDATES} AND {ACCEPTED}
+    ORDER BY s.number LIMIT {LAST_JOB_ID} - %(first)s + 1
 ) t
-ORDER BY number
 """
 
 SUMMARY = """
-SELECT job_state, count(*),
-       sum(extract(epoch FROM ended_at - started_at)::bigint * cpu_millicores)::text,
-       sum(extract(epoch FROM ended_at - started_at)::bigint * cpus)::text,
+SELECT job_state, count(*), sum(seconds * cpu_millicores)::text, sum(seconds * cpus)::text,
        min(ended_at), max(ended_at)
-FROM accounting_exportmark
-WHERE hub_id = %(hub)s AND job_id >= %(first)s
+FROM (
+    SELECT m.*, date_part('epoch', ended_at - started_at)::bigint AS seconds
+    FROM accounting_exportmark m WHERE run_id = %(run)s
+) m
 GROUP BY job_state ORDER BY job_state
 """
 
@@ -89,14 +85,14 @@ def claim(hub: Hub, cut: Cut, *, directory: str, at: datetime) -> ExportRun:
 
 
 def _next_job_id(hub: Hub) -> int:
-    last = ExportMark.objects.filter(hub=hub).order_by("-job_id").values_list("job_id", flat=True)
-    return (last.first() or 0) + 1
+    past = ExportRun.objects.filter(hub=hub).aggregate(past=Max(F("first_job_id") + F("jobs")))
+    return past["past"] or 1
 
 
 def _mark(run: ExportRun, cut: Cut) -> int:
     with connection.cursor() as cursor:
         cursor.execute(SETTINGS)
-        cursor.execute(CLAIM, {**_parameters(run), "cut": cut.moment, "name": run.hub.name})
+        cursor.execute(CLAIM, {**_parameters(run), "cut": cut.moment})
         return int(cursor.rowcount)
 
 

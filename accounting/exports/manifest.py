@@ -23,7 +23,8 @@ from accounting.models import ExportRun
 
 INGESTOR_LOOKS_BACK = timedelta(days=7)
 
-# What has no refusal became due after the claim; the next run exports it.
+# Few candidates are left of many sessions, so their reasons are found last. What has no refusal
+# became due after the claim; the next run exports it.
 REFUSED = f"""
 SELECT s.number, s.key::text, coalesce({REFUSAL}, 'due_next_run')
 {CANDIDATES}
@@ -47,7 +48,8 @@ SELECT m.session_id, s.key::text, m.job_id, m.user_name, m.group_name, m.started
            LEFT JOIN accounts_group g ON g.id = c.group_id
            WHERE c.session_id = m.session_id AND c.origin IN ('notebook', 'adjustment'))
 {CHANGED} JOIN hub_sessions_session s ON s.number = m.session_id
-WHERE m.hub_id = %(hub)s AND {HAS_CHANGED}
+JOIN accounting_exportrun r ON r.id = m.run_id
+WHERE r.hub_id = %(hub)s AND r.id < %(run)s AND {HAS_CHANGED}
 ORDER BY m.job_id
 """
 
@@ -62,7 +64,8 @@ class Published:
 
 def write(run: ExportRun, files: list[Published], out: Measured) -> None:
     """The whole manifest as JSON. All about its lines comes from the claim."""
-    parameters = {"hub": run.hub_id, "cut": Cut(run.until, run.settle_seconds).moment}
+    cut = Cut(run.until, run.settle_seconds).moment
+    parameters = {"hub": run.hub_id, "run": run.pk, "cut": cut}
     refused: Counter[str] = Counter()
     _write(out, json.dumps(_claimed(run, files), indent=2)[:-2])
     _write_list(out, "corrections", map(_correction, _rows(CORRECTIONS, parameters)))

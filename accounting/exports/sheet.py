@@ -25,7 +25,8 @@ NOBODY = "(nobody)"
 PIECES = """
 SELECT m.group_name AS payer, 'exported' AS part, m.started_at, m.ended_at, 1 AS sign,
        m.cpu_millicores, m.cpus * 1000 - m.cpu_millicores AS rounding
-FROM accounting_exportmark m WHERE m.hub_id = %(hub)s
+FROM accounting_exportmark m JOIN accounting_exportrun r ON r.id = m.run_id
+WHERE r.hub_id = %(hub)s
 UNION ALL
 SELECT coalesce(g.name, %(nobody)s), CASE
            WHEN l.origin NOT IN ('notebook', 'adjustment') THEN 'workers'

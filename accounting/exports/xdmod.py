@@ -10,19 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, transaction
 
 from accounting.exports import manifest
 from accounting.exports.claims import Cut, claim, only_exporter, unfinished
 from accounting.exports.files import Measured, appearing, make_directory
+from accounting.exports.lines import FIELDS, LINE, SETTINGS
 from accounting.models import ExportRun
 from sessions.models import Hub
 
-COPY = """
-COPY (SELECT line FROM accounting_exportmark
-      WHERE hub_id = {hub} AND job_id BETWEEN {first} AND {last}
-      ORDER BY job_id) TO STDOUT
+LINES_AT_ONCE = 100_000  # what can be sorted in memory
+
+# Fields have no character that COPY would write otherwise.
+COPY = f"""
+COPY (
+    SELECT {LINE}
+    FROM (
+        SELECT {FIELDS} FROM accounting_exportmark m
+        WHERE m.run_id = {{run}} AND m.job_id BETWEEN {{first}} AND {{last}} ORDER BY m.job_id
+    ) m
+) TO STDOUT (DELIMITER '|')
 """
 
 
@@ -63,7 +72,8 @@ def _finish(run: ExportRun, directory: Path) -> Path:
     with appearing(path) as out, transaction.atomic():
         manifest.write(run, files, out)
     run.state, run.directory = ExportRun.State.WRITTEN, str(directory)
-    run.save(update_fields=["state", "directory"])
+    run.sha256 = "".join(file.measured.hash.hexdigest() for file in files)
+    run.save(update_fields=["state", "directory", "sha256"])
     return path
 
 
@@ -80,11 +90,19 @@ def _write_jobs(run: ExportRun, directory: Path) -> manifest.Published:
 
 
 def copy_lines(run: ExportRun, out: Measured) -> None:
-    # COPY takes no parameters; these are numbers.
-    last = run.first_job_id + run.jobs - 1
-    statement = COPY.format(hub=int(run.hub_id), first=int(run.first_job_id), last=int(last))
-    with connection.cursor() as cursor:
-        cursor.cursor.copy_expert(statement, out)
+    """The lines of the run's marks, by job id: always the same."""
+    past = run.first_job_id + run.jobs
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SETTINGS)
+        for first in range(run.first_job_id, past, LINES_AT_ONCE):
+            last = min(first + LINES_AT_ONCE, past) - 1
+            cursor.cursor.copy_expert(_copy(run, cursor, first, last), out)
+
+
+def _copy(run: ExportRun, cursor: Any, first: int, last: int) -> str:
+    """The statement; COPY takes no parameters."""
+    name = cursor.mogrify("%s::text", [run.hub.name]).decode()
+    return COPY.format(name=name, run=int(run.pk), first=int(first), last=int(last))
 
 
 def _name(run: ExportRun) -> str:

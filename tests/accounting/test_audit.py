@@ -133,14 +133,15 @@ def _kind(session: Session) -> None:
 
 
 def _line(session: Session) -> None:
-    mark = ExportMark.objects.get(session=session)
-    ExportMark.objects.filter(session=session).update(line=mark.line.replace("|bob|", "|alice|"))
+    ExportMark.objects.filter(session=session).update(user_name="alice")
 
 
 def _job_id(session: Session) -> None:
-    mark = ExportMark.objects.get(session=session)
-    line = mark.line.replace(f"{mark.job_id}|{mark.job_id}|", "900|900|", 1)
-    ExportMark.objects.filter(session=session).update(job_id=900, line=line)
+    ExportMark.objects.filter(session=session).update(job_id=900)
+
+
+def _cpus(session: Session) -> None:
+    ExportMark.objects.filter(session=session).update(cpus=64)
 
 
 def _run(session: Session) -> None:
@@ -171,6 +172,7 @@ def _inferred_end(session: Session) -> None:
         (_kind, "days of people are the sum of their charges"),
         (_line, "published lines are what was marked"),
         (_job_id, "export runs are the sum of their marks"),
+        (_cpus, "marks are of sessions of their hub, with whole CPUs"),
         (_run, "export runs are the sum of their marks"),
     ],
 )

@@ -344,6 +344,7 @@ def test_an_interrupted_run_is_rewritten_as_it_was_claimed(cast: Cast, tmp_path:
 def test_job_ids_end_where_the_receivers_integers_end(cast: Cast, tmp_path: Path) -> None:
     finished(cast)
     run_export(tmp_path)
+    ExportRun.objects.update(first_job_id=2147483646)
     ExportMark.objects.update(job_id=2147483646)
     for _ in range(2):
         finished(cast)
