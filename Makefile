@@ -45,6 +45,7 @@ test-cluster: env
 
 chaos: env
 	EVENT_STORIES=2000 LADDER_STORIES=500 EVIDENCE_STORIES=1000 $(BIN)/pytest tests/sessions/events/test_any_order.py tests/sessions/reconciling/test_more_evidence.py tests/sessions/test_enforcement_bound.py
+	EXPORT_PROGRAMS=1 $(BIN)/pytest -s tests/accounting/test_export_kills.py
 	CHAOS_SESSIONS=$${CHAOS_SESSIONS:-1500} CHAOS_SECONDS=$${CHAOS_SECONDS:-900} CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} $(BIN)/pytest -s tests/chaos
 
 bench: env

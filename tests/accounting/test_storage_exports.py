@@ -128,6 +128,19 @@ def test_a_full_disk_leaves_the_day_for_the_next_run(
     assert "Wrote 1 records of 1 days" in run("xdmod", tmp_path)
 
 
+def test_a_file_of_a_run_that_died_stays_as_the_receiver_may_have_read_it(
+    cast: Cast, tmp_path: Path
+) -> None:
+    sample(5, user=cast.bob)
+    run("xdmod", tmp_path)
+    published = days(tmp_path)
+    StorageExport.objects.all().delete()
+    sample(9, user=cast.bob, at=NIGHT + timedelta(hours=1))
+    assert "Wrote 1 records of 1 days" in run("xdmod", tmp_path)
+    assert days(tmp_path) == published
+    assert StorageExport.objects.get().records == 1
+
+
 def _full(descriptor: int) -> None:
     raise OSError(28, "No space left on device")
 
