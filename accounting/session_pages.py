@@ -11,6 +11,7 @@ from accounting.pages.period import Choice, choose
 from accounting.views import page, table
 from accounts.access import person
 from lsp_portal.lib import clock
+from sessions.dask import showing
 
 
 @page
@@ -47,6 +48,7 @@ def detail(request: HttpRequest, number: int) -> HttpResponseBase:
     shown = session_page.explained(found, at=now)
     corrected = corrections.corrections(found, person(request), at=now)
     values = {"session": found, "view": shown, "corrections": corrected, "at": now}
+    values["dask"] = showing.panel(found, user=person(request), at=now)
     return render(request, "accounting/session.html", values)
 
 

@@ -76,7 +76,7 @@ class CapsInline(admin.StackedInline[Caps, Group]):
     model = Caps
     can_delete = False
     verbose_name_plural = "caps"
-    fields = (("member_core_hours", "member_sessions"), ("sessions", "gpus"))
+    fields = (("member_core_hours", "member_sessions"), ("sessions", "gpus"), "workers")
 
 
 class NewQuotaInline(admin.TabularInline[Quota, AllocationPeriod]):

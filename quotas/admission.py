@@ -54,6 +54,7 @@ class Caps:
     member_sessions: int | None = None
     sessions: int | None = None
     gpus: int | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def watch_quotas() -> None:
         about=lambda request: f"the request for {request.get_kind_display()} in {request.period}",
     )  # fmt: skip
     watch(
-        Caps, "group", "member_core_hours", "member_sessions", "sessions", "gpus",
+        Caps, "group", "member_core_hours", "member_sessions", "sessions", "gpus", "workers",
         about=lambda caps: "the caps",
     )  # fmt: skip
     watch(

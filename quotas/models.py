@@ -228,6 +228,12 @@ class Caps(models.Model):
         blank=True,
         help_text="Held at once by pending and running sessions.",
     )
+    workers = models.PositiveIntegerField(
+        "Dask workers of the group",
+        null=True,
+        blank=True,
+        help_text="That its Dask clusters may have at once.",
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = "caps"

@@ -165,7 +165,7 @@ GROUPS_JSON = f"""
             ) sample) END AS used_bytes,
             (SELECT row_to_json(k) FROM (
                 SELECT floor(member_core_hours * 3600000)::bigint AS member_millicore_seconds,
-                    member_sessions, sessions, gpus
+                    member_sessions, sessions, gpus, workers
                 FROM quotas_caps WHERE group_id = g.id
             ) k) AS caps
         FROM accounts_group g

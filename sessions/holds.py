@@ -18,6 +18,11 @@ HOLDING = "ended_at IS NULL AND (ready_at IS NOT NULL OR lease_until > %(at)s)"
 
 NO_LOAD = Load()
 
+# The Dask cluster `k` of a session `s`, one at most, and what both may take at once.
+DASK = """LEFT JOIN hub_sessions_daskcluster k
+    ON k.session_id = s.number AND k.cleaned_at IS NULL AND k.desired = 'running'"""
+RATE = "(s.cpu_millicores + coalesce(k.most::bigint * k.cpu_millicores, 0))"
+
 # A full row lock would block every insert that refers to the row. People before groups, always.
 LOCK_PERSON = "SELECT FROM accounts_user WHERE id = %(user)s FOR NO KEY UPDATE;"
 LOCK_GROUP = "SELECT FROM accounts_group WHERE id = %(group)s FOR NO KEY UPDATE;"
@@ -27,14 +32,14 @@ STANDING = Prepared(
     f"""
     SELECT used.millicore_seconds::bigint,
         (SELECT coalesce(sum(held.millicores * h.lease_seconds), 0)::bigint FROM (
-            SELECT s.hub_id, sum(s.cpu_millicores) AS millicores FROM (
+            SELECT s.hub_id, sum({RATE}) AS millicores FROM (
                 SELECT * FROM hub_sessions_session
                 WHERE group_id = %(group)s AND ended_at IS NULL AND ready_at IS NOT NULL
                 UNION ALL
                 SELECT * FROM hub_sessions_session
                 WHERE group_id = %(group)s AND ended_at IS NULL AND ready_at IS NULL
                     AND lease_until > %(at)s
-            ) s
+            ) s {DASK}
             WHERE (s.hub_id, s.key) IS DISTINCT FROM (%(hub)s, %(key)s)
             GROUP BY s.hub_id
         ) held JOIN hub_sessions_hub h ON h.id = held.hub_id),
@@ -60,12 +65,12 @@ LOAD = Prepared(
     f"""
     SELECT used.millicore_seconds::bigint, held.*
     FROM ({used_by_person("%(group)s", "%(user)s")}) used, (
-        SELECT coalesce(sum(s.cpu_millicores * h.lease_seconds) FILTER (
+        SELECT coalesce(sum({RATE} * h.lease_seconds) FILTER (
                 WHERE s.user_id = %(user)s), 0)::bigint,
             count(DISTINCT (s.hub_id, s.seat)) FILTER (WHERE s.user_id = %(user)s AND elsewhere),
             count(DISTINCT (s.hub_id, s.seat)) FILTER (WHERE elsewhere),
             coalesce(sum(s.gpus) FILTER (WHERE elsewhere), 0)::bigint
-        FROM hub_sessions_session s JOIN hub_sessions_hub h ON h.id = s.hub_id
+        FROM hub_sessions_session s JOIN hub_sessions_hub h ON h.id = s.hub_id {DASK}
         CROSS JOIN LATERAL (
             SELECT (s.hub_id, s.seat) IS DISTINCT FROM (%(hub)s, %(seat)s) AS elsewhere
         ) place

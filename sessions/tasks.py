@@ -6,7 +6,7 @@ from celery import shared_task
 
 from lsp_portal.lib import clock
 from sessions import draining, enforcement, removals
-from sessions.kubernetes import following, starting, stopping, sweeping
+from sessions.kubernetes import following, starting, stopping, sweeping, tending
 from sessions.kubernetes.capacity import keeping, looking
 from sessions.kubernetes.prepulling.prepull import prepull
 from sessions.kubernetes.watching import listing
@@ -82,6 +82,14 @@ def follow_servers() -> None:
     """Look at the servers in motion, and again after a pause while there are any."""
     if following.follow(at=clock.now()):
         follow_servers.apply_async(countdown=following.PAUSE.total_seconds())
+
+
+@shared_task
+def tend_dask(number: int) -> None:
+    """Do what is due for that Dask cluster, and again after a pause while it is on its way."""
+    again = tending.tend(number, at=clock.now(), now=clock.now)
+    if again is not None:
+        tend_dask.apply_async((number,), countdown=again.total_seconds())
 
 
 @shared_task

@@ -65,6 +65,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api/v1/reattributions/<request_id>/accept"): {},
     ("POST", "api/v1/reattributions/<request_id>/decline"): {"answer": "No"},
     ("POST", "api/v1/reattributions/<request_id>/withdraw"): {},
+    ("PUT", "api/v1/sessions/<session>/dask-cluster"): {},
     ("POST", "api/v1/invitations"): {"email": "new@example.org", "group": "transients"},
 }
 

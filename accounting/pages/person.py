@@ -11,6 +11,7 @@ from accounting.usage import GroupUsage, Window
 from accounts.models import User
 from lsp_portal.lib.display import QuotaBar, storage_quota_bar
 from quotas.vocabulary import Usage
+from sessions.dask.showing import beside_sessions
 from sessions.draining import drains_of
 from sessions.driving.showing import newest_steps
 from sessions.models import NodeDrain, Session, StorageSample
@@ -69,6 +70,7 @@ def my_servers(user: User, window: Window) -> list[MyServer]:
     """The person's pending and running servers, newest first."""
     holding = Session.objects.filter(user=user).holding(at=window.at)
     newest = holding.newest_first().select_related("hub", "user", "group")
+    newest = newest.prefetch_related(beside_sessions())
     found = session_list.rows(list(newest[:MOST_AT_ONCE]), window)
     told = newest_steps(row.session for row in found if row.state != Session.State.READY)
     drains = drains_of([row.session for row in found], at=window.at)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.http import Http404
 
 from accounting.pages import evidence, session_list
@@ -119,7 +119,9 @@ def explained(session: Session, *, at: datetime) -> Explained:
 
 
 def _charges(session: Session) -> QuerySet[Charge]:
-    return Charge.objects.filter(session=session).select_related("user", "group").order_by("pk")
+    charges = Charge.objects.filter(session=session)
+    workers_last = Case(When(origin=Charge.Origin.DASK, then=1), default=0)
+    return charges.select_related("user", "group", "dask_worker").order_by(workers_last, "pk")
 
 
 def _events(session: Session) -> QuerySet[HubEvent]:

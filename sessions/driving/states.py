@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from lsp_portal.lib.display import duration
+from sessions.dask.states import stop_clusters_of
 from sessions.driving import messages
 from sessions.driving.steps import tell
 from sessions.driving.vocabulary import Reason
@@ -73,6 +74,7 @@ def end(server: Server, reason: Reason, *, at: datetime) -> bool:
     )
     if changed:
         tell(server, [reason], at=at)
+        stop_clusters_of([server.pk], at=at)
         messages.stop_soon(server.pk)
     return changed
 
@@ -96,6 +98,7 @@ def stop(server: Server, *, at: datetime, why: str = "", reason: str = "") -> bo
     if changed:
         step = Reason("stopping", why or "Asked to stop; the server is being ended.")
         tell(server, [step], at=at)
+        stop_clusters_of([server.pk], at=at)
     if not server.cleaned_at:
         messages.stop_soon(server.pk)
     return changed

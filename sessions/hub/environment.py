@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from uuid import UUID
-
 from django.conf import settings
 
 from sessions.grants import Grant
 from sessions.models import Hub
+from sessions.session_tokens import session_token
 
 
 def environment(hub: Hub, grant: Grant) -> dict[str, str]:
@@ -19,7 +16,7 @@ def environment(hub: Hub, grant: Grant) -> dict[str, str]:
         "LSP_GROUP": grant.group,
         "LSP_HUB": hub.name,
         "LSP_PORTAL": settings.PORTAL_URL,
-        "LSP_TOKEN": session_token(hub, grant.session),
+        "LSP_TOKEN": session_token(hub.name, grant.session),
         "LSP_UID": str(grant.uid),
         "LSP_GID": str(grant.uid),  # everybody's primary group is their own
         "LSP_GIDS": ",".join(map(str, grant.gids)),
@@ -29,10 +26,3 @@ def environment(hub: Hub, grant: Grant) -> dict[str, str]:
         "GIT_COMMITTER_EMAIL": grant.git_email,
     }
     return {name: value for name, value in known.items() if value}
-
-
-def session_token(hub: Hub, session: UUID) -> str:
-    """The token with which a server speaks for its session: derived, stored nowhere."""
-    content = f"session token:{hub.name}:{session}".encode()
-    mac = hmac.digest(settings.SECRET_KEY.encode(), content, hashlib.sha256)
-    return f"lsp_{session.hex}_{mac.hex()}"

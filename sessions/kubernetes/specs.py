@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 
+from quotas.vocabulary import Resources
 from sessions import draining
 from sessions.driving.sealing import unseal
 from sessions.grants import Grant
 from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.dask import DaskSpec
 from sessions.kubernetes.manifests.server import HomeMount, Placement, ServerSpec
-from sessions.models import Server, Size
+from sessions.models import DaskCluster, Server, Size
 
 
 class NoSpec(Exception):  # noqa: N818 - what is missing
@@ -19,6 +23,29 @@ class NoSpec(Exception):  # noqa: N818 - what is missing
 
 def spec_of(server: Server, cluster: Cluster) -> ServerSpec:
     """Raises NoSpec, and SealBroken where the environment cannot be read."""
+    known = _known(server, cluster)
+    environment = unseal(bytes(server.sealed))
+    return replace(known, command=tuple(server.command), secret_environment=environment)
+
+
+def dask_spec_of(row: DaskCluster, cluster: Cluster) -> DaskSpec:
+    """What the Dask cluster shall be: like its notebook, anywhere. Raises NoSpec."""
+    notebook = _known(row.session.driven, cluster)
+    placement = replace(notebook.placement, node_selector={}, tolerations=())
+    return DaskSpec(
+        key=row.key,
+        name=row.name or names.dask_name(row.session.key, row.key),
+        notebook=replace(notebook, placement=placement),
+        workers=row.workers,
+        resources=Resources(row.cpu_millicores, row.memory_mib),
+        idle_seconds=row.idle_seconds,
+        minimum=row.minimum,
+        maximum=row.maximum,
+    )
+
+
+def _known(server: Server, cluster: Cluster) -> ServerSpec:
+    """All but what it runs and its secrets."""
     session = server.session
     grant = Grant.of(session)
     if grant is None or session.user is None:
@@ -32,14 +59,13 @@ def spec_of(server: Server, cluster: Cluster) -> ServerSpec:
         user=session.user_name,
         server=session.server,
         image=grant.image_reference,
-        command=tuple(server.command),
+        command=(),
         port=server.port,
         resources=grant.resources,
         uid=grant.uid,
         gids=grant.gids,
         home=_home(session.user.username, cluster),
         group=grant.group,
-        secret_environment=unseal(bytes(server.sealed)),
         placement=_placement(grant.size),
     )
 

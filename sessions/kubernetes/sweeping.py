@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sessions.driving import messages, states
 from sessions.hub.alerts import raise_alert
-from sessions.kubernetes import following, names, observing, stopping
+from sessions.kubernetes import dask_sweeping, following, names, observing, stopping
 from sessions.kubernetes.client import Client
 from sessions.kubernetes.configuration import Cluster, NotConfigured, cluster
 from sessions.kubernetes.failures import KubernetesError
@@ -26,7 +26,7 @@ State = Server.State
 
 OVER = (Session.State.ENDED, Session.State.FAILED)
 ENDED = "Its session has ended; the server is being removed."
-SUBJECT = "pods in the cluster"
+SUBJECT = "objects in the cluster"
 MOST_NAMED = 5
 LATE = timedelta(minutes=10)  # no request to the cluster lasts so long
 
@@ -52,7 +52,8 @@ def _sweep(client: Client, here: Cluster, *, at: datetime) -> int:
     pods = list(client.list("Pod", namespace, selector=names.NOTEBOOKS))
     _look_at_rows(client, pods, at=at)
     _wake(at=at)
-    return _remove_late(client, at=at) + _remove_strays(client, pods, at=at)
+    strange = dask_sweeping.sweep(client, here, at=at)
+    return _remove_late(client, at=at) + _remove_strays(client, pods, strange, at=at)
 
 
 def _look_at_rows(client: Client, found: Iterable[Manifest], *, at: datetime) -> None:
@@ -87,11 +88,13 @@ def _remove_late(client: Client, *, at: datetime) -> int:
     return sum(stopping.remove(client, server) for server in lately.select_related("session"))
 
 
-def _remove_strays(client: Client, pods: Iterable[Manifest], *, at: datetime) -> int:
+def _remove_strays(
+    client: Client, pods: Iterable[Manifest], others: Iterable[Manifest], *, at: datetime
+) -> int:
     """Pods that no unfinished row stands for: removed where their session is over."""
     pods = list(pods)
     rows = _rows(key for each in pods if (key := following.session_of(each)))
-    removed, strange = 0, []
+    removed, strange = 0, list(others)
     for each in pods:
         row = rows.get(following.session_of(each))
         if row is not None and _is_over(row, at=at):
@@ -142,8 +145,9 @@ def _tell(name: str, lines: list[str], *, at: datetime) -> Hub | None:
     if hub is not None:
         some = ", ".join(lines[:MOST_NAMED])
         detail = (
-            f"{len(lines)} pods look like servers of the portal, but no session is known to "
-            f"have made them: {some}. They are left alone. Delete them if nobody needs them."
+            f"{len(lines)} objects look like servers or Dask clusters of the portal, but no "
+            f"session is known to have made them: {some}. They are left alone. Delete them if "
+            "nobody needs them."
         )
         raise_alert(hub, Alert.Kind.STRAY_OBJECT, SUBJECT, detail, at=at)
     return hub

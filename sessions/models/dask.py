@@ -13,6 +13,9 @@ from django.db.models.functions import Coalesce
 from sessions.models.charges import Charge
 from sessions.models.records import Session
 
+# Where the operator's schedulers listen.
+SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787
+
 
 class DaskClusterQuerySet(models.QuerySet["DaskCluster"]):
     def unfinished(self) -> Self:
@@ -53,7 +56,7 @@ class DaskCluster(models.Model):
 
     key = models.UUIDField("cluster id", default=uuid.uuid4, unique=True, editable=False)
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="dask_clusters")
-    name = models.CharField(max_length=53, help_text="Of its objects in Kubernetes.")
+    name = models.CharField(max_length=53, blank=True, help_text="Of its objects in Kubernetes.")
     state = models.CharField(max_length=8, choices=State, default=State.ASKED)
     desired = models.CharField(max_length=7, choices=Desired, default=Desired.RUNNING)
     workers = models.PositiveIntegerField(help_text="How many, where they do not follow the work.")
@@ -114,6 +117,19 @@ class DaskCluster(models.Model):
     def namespace(self) -> str:
         """Where its objects are: beside the notebook."""
         return self.session.driven.namespace
+
+    @property
+    def scheduler_address(self) -> str | None:
+        """Where the notebook reaches the scheduler; None before it has a name."""
+        return f"tcp://{self._host}:{SCHEDULER_PORT}" if self.name else None
+
+    @property
+    def dashboard_url(self) -> str | None:
+        return f"http://{self._host}:{DASHBOARD_PORT}" if self.name else None
+
+    @property
+    def _host(self) -> str:
+        return f"{self.name}-scheduler.{self.namespace}.svc"
 
     @property
     def is_wanted(self) -> bool:

@@ -8,7 +8,17 @@ from typing import Self
 from urllib.parse import quote
 
 from django.db import models
-from django.db.models import DurationField, ExpressionWrapper, F, Max, Min, Q, Sum, Value
+from django.db.models import (
+    DurationField,
+    ExpressionWrapper,
+    F,
+    FilteredRelation,
+    Max,
+    Min,
+    Q,
+    Sum,
+    Value,
+)
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Least, NullIf
 from django.db.models.lookups import (
@@ -33,7 +43,11 @@ INSTITUTION = Coalesce(
     NullIf(KT("affiliation__organisation"), NONE), KT("affiliation__value"), NONE
 )
 
-HOLD = Sum(Cast("cpu_millicores", models.BigIntegerField()) * F("hub__lease_seconds"))
+# What a session holds ahead: its server, and what its Dask cluster may grow to.
+RATE = Cast("cpu_millicores", models.BigIntegerField()) + Coalesce(
+    Cast("dask__most", models.BigIntegerField()) * F("dask__cpu_millicores"), 0
+)
+HOLD = RATE * F("hub__lease_seconds")
 
 # Longer sessions are few and have indexes of their own.
 LONG = timedelta(days=1)
@@ -56,15 +70,22 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Pending or running: what counts against limits besides usage."""
         return self.open().filter(Q(ready_at__isnull=False) | Q(lease_until__gt=at))
 
+    def with_holds(self) -> Self:
+        """Each with its own hold, as `hold`."""
+        wanted = Q(dask_clusters__cleaned_at=None, dask_clusters__desired="running")
+        dask = FilteredRelation("dask_clusters", condition=wanted)  # one for each query
+        return self.annotate(dask=dask, hold=HOLD)
+
     def hold(self) -> int:
         """Millicore-seconds that these sessions reserve ahead: each its rate times the lease."""
-        held: int | None = self.aggregate(held=HOLD)["held"]
+        held: int | None = self.with_holds().aggregate(held=Sum("hold"))["held"]
         return held or 0
 
     def hold_by_group(self) -> dict[int, int]:
         """The same for each group that holds something, by the id of the group."""
-        sums = self.filter(group__isnull=False).order_by().values_list("group")
-        return {group: held or 0 for group, held in sums.annotate(held=HOLD)}
+        holding = self.filter(group__isnull=False).with_holds().order_by()
+        sums = holding.values_list("group").annotate(held=Sum("hold"))
+        return {group: held or 0 for group, held in sums}
 
     def unattributed(self) -> Self:
         """Billable sessions that no group pays for."""

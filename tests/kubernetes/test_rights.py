@@ -14,6 +14,7 @@ from sessions.kubernetes import names
 from sessions.kubernetes.capacity.looking import look
 from sessions.kubernetes.client import Client, Refused
 from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.dask import dask_autoscaler, dask_cluster, dask_policies
 from sessions.kubernetes.manifests.server import SERVER_KINDS, server_manifests
 from sessions.kubernetes.watching.listing import take_list
 from sessions.kubernetes.watching.memory import Memory
@@ -22,7 +23,7 @@ from tests.kubernetes import schema
 from tests.kubernetes.conftest import ROLES
 from tests.kubernetes.fake import FakeCluster
 from tests.kubernetes.fake.rbac import Call, rules
-from tests.kubernetes.specs import ONE, PER_USER, bobs_server
+from tests.kubernetes.specs import ONE, PER_USER, bobs_dask, bobs_server
 
 OBSERVED = Source("Pod", "jupyterhub", SPAWNED)
 PER_USER_ROLES = ROLES.with_name("rbac-per-user.yaml")
@@ -40,6 +41,28 @@ def lived(client: Client, cluster: Cluster) -> None:
         list(client.watch(kind, place, resource_version=version, timeout_seconds=0))
     list(client.list("Event", place))
     for kind in SERVER_KINDS:
+        client.delete(kind, spec.name, place)
+    worked(client, cluster)
+
+
+def worked(client: Client, cluster: Cluster) -> None:
+    """Everything that is asked of the cluster for the Dask cluster of a server."""
+    spec = bobs_dask(minimum=1, maximum=2)
+    place, autoscaler = names.namespace(cluster, "bob"), dask_autoscaler(spec, cluster)
+    assert autoscaler is not None
+    changed = dask_autoscaler(replace(spec, maximum=3), cluster)
+    for manifest in [
+        *dask_policies(spec, cluster),
+        dask_cluster(spec, cluster),
+        autoscaler,
+        changed,
+    ]:
+        assert manifest is not None
+        client.ensure(manifest, owner=names.identity(manifest))
+    list(client.list("DaskCluster", None if cluster.is_per_user else place, selector=names.DASKS))
+    replicas = {"spec": {"replicas": 1}}
+    client.patch("DaskCluster", spec.name, place, replicas, subresource="scale")
+    for kind in ("DaskAutoscaler", "DaskCluster", "NetworkPolicy"):
         client.delete(kind, spec.name, place)
 
 

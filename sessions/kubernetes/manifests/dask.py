@@ -27,11 +27,12 @@ from sessions.kubernetes.manifests.pod import (
 )
 from sessions.kubernetes.manifests.spec import ServerSpec
 from sessions.kubernetes.names import Manifest
+from sessions.models.dask import DASHBOARD_PORT, SCHEDULER_PORT
 
 API = "kubernetes.dask.org/v1"
 CLUSTER_LABEL, COMPONENT_LABEL = "dask.org/cluster-name", "dask.org/component"  # the operator's own
 SCHEDULER, WORKER = "scheduler", "worker"
-SCHEDULER_PORT, DASHBOARD_PORT, WORKER_PORT = 8786, 8787, 8788
+WORKER_PORT = 8788
 SCHEDULER_RESOURCES = Resources(500, 2048)
 TMP_PATH = "/tmp"  # noqa: S108
 # What one cluster has to itself, beside the cluster and its autoscaler.
@@ -140,11 +141,6 @@ def dask_policies(spec: DaskSpec, cluster: Cluster) -> list[Manifest]:
         }
         for behind, rule in zip(POLICIES, rules, strict=True)
     ]
-
-
-def scheduler_host(name: str, namespace: str) -> str:
-    """The name under which the notebook reaches the scheduler."""
-    return f"{name}-scheduler.{namespace}.svc"
 
 
 def _service(spec: DaskSpec) -> Manifest:

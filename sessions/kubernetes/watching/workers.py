@@ -25,7 +25,7 @@ from sessions.kubernetes.watching.pods import (
     terminated,
 )
 from sessions.kubernetes.watching.sources import Source
-from sessions.models import DaskWorker
+from sessions.models import DaskCluster, DaskWorker
 
 COMPONENT, WORKER = "dask.org/component", "worker"  # the operator's own label
 TOGETHER = 500
@@ -124,3 +124,10 @@ def _finished_at(pod: Manifest, at: datetime) -> datetime | None:
 
 def _labels(pod: Manifest) -> Manifest:
     return pod["metadata"].get("labels") or {}
+
+
+def end_of_cluster(cluster: DaskCluster, present: Iterable[Manifest], *, at: datetime) -> None:
+    """End the workers of a cluster whose pods are not among these, which are all that it has."""
+    uids = {str(pod["metadata"]["uid"]) for pod in present}
+    gone = cluster.recorded_workers.unended().exclude(pod_uid__in=uids).select_related("cluster")
+    recording.take_in(_absent(worker, at) for worker in gone)
