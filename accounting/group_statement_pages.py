@@ -12,7 +12,7 @@ from accounting.group_statements.content import of_window
 from accounting.group_statements.verifying import stated
 from accounting.pages.period import Choice, choose
 from accounting.views import page, table
-from accounts.access import group_visible_or_404, person
+from accounts.access import group_visible_or_404, may_share, person
 from lsp_portal.lib import clock
 
 
@@ -23,6 +23,7 @@ def group_statement(request: HttpRequest, name: str) -> HttpResponseBase:
     group = group_visible_or_404(person(request), name, at=choice.window.at)
     statement = of_window(group, choice.window, choice.period)
     shown = {"group": group, "choice": choice, "statement": statement, "kinds": files.MEDIA_TYPES}
+    shown["shares"] = may_share(person(request), group, at=choice.window.at)
     return render(request, "accounting/group_statement.html", shown)
 
 

@@ -16,6 +16,10 @@ from accounting.rollup_models import MemberMonth as MemberMonth
 from accounting.rollup_models import SummedMonth as SummedMonth
 from accounting.rollup_models import UserDay as UserDay
 from accounting.rollup_models import UserMonth as UserMonth
+from accounting.sharing.models import ReportLink as ReportLink
+from accounting.sharing.models import ReportMail as ReportMail
+from accounting.sharing.models import ReportRecipient as ReportRecipient
+from accounting.sharing.models import ReportSchedule as ReportSchedule
 from accounting.webhooks.models import Webhook as Webhook
 from accounting.webhooks.models import WebhookMessage as WebhookMessage
 from accounts.models import Group, User

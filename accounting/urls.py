@@ -9,6 +9,8 @@ from accounting import (
     report_pages,
     request_pages,
     session_pages,
+    shared_pages,
+    sharing_pages,
     statement_pages,
     storage_pages,
     views,
@@ -45,6 +47,31 @@ urlpatterns = [
         group_statement_pages.group_statement_file,
         name="group_statement_file",
     ),
+    path("groups/<str:name>/links/", sharing_pages.group_links, name="group_links"),
+    path(
+        "groups/<str:name>/links/<int:number>/revoke",
+        sharing_pages.revoke_link,
+        name="revoke_report_link",
+    ),
+    path("groups/<str:name>/schedules/", sharing_pages.group_schedules, name="group_schedules"),
+    path(
+        "groups/<str:name>/schedules/<int:number>/",
+        sharing_pages.group_schedule,
+        name="group_schedule",
+    ),
+    path(
+        "groups/<str:name>/schedules/<int:number>/preview",
+        sharing_pages.preview_schedule,
+        name="preview_schedule",
+    ),
+    path("shared/<str:token>/", shared_pages.shared_statement, name="shared_statement"),
+    path(
+        "shared/<str:token>/statement.<str:kind>",
+        shared_pages.shared_statement_file,
+        name="shared_statement_file",
+    ),
+    path("report-mails/confirm/<str:token>/", shared_pages.confirm_report, name="confirm_report"),
+    path("report-mails/leave/<str:token>/", shared_pages.leave_report, name="leave_report"),
     path("groups/<str:name>/storage/", storage_pages.group_storage, name="group_storage"),
     path(
         "groups/<str:name>/storage.csv", storage_pages.group_storage_csv, name="group_storage_csv"

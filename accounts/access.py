@@ -68,6 +68,16 @@ def group_visible_or_404(user: User, name: str, *, at: datetime) -> Group:
     return _one_or_404(Group.objects.visible_to(user, at=at), name)
 
 
+def group_of_pi_or_404(user: User, name: str, *, at: datetime) -> Group:
+    """The group for which the person decides what leaves the portal: as PI or administrator."""
+    return _one_or_404(_of_pi(user, at), name)
+
+
+def may_share(user: User, group: Group, *, at: datetime) -> bool:
+    """Whether the person decides what of the group leaves the portal."""
+    return _of_pi(user, at).filter(pk=group.pk).exists()
+
+
 def group_managed_or_404(user: User, name: str, *, at: datetime) -> Group:
     """The group whose people the person looks after, as PI, manager or administrator."""
     entitled = Group.objects.where(user, may=Membership.Right.MEMBERS, at=at)
@@ -97,6 +107,13 @@ def local_path(request: HttpRequest, path: str | None) -> str:
         path, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return path if path and is_local else "/"
+
+
+def _of_pi(user: User, at: datetime) -> GroupQuerySet:
+    leading = Membership.objects.valid(at=at).filter(user=user, role=Membership.Role.PI)
+    if user.is_staff:
+        return Group.objects.visible_to(user, at=at)
+    return Group.objects.filter(pk__in=leading.values("group"))
 
 
 def _one_or_404(groups: GroupQuerySet, name: str) -> Group:

@@ -446,6 +446,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "refresh-rollups": {"task": "accounting.tasks.refresh_rollups", "schedule": 60.0},
     "tell-webhooks": {"task": "accounting.tasks.tell_webhooks", "schedule": 60.0},
+    "send-reports": {"task": "accounting.tasks.send_reports", "schedule": 60.0},
     "tell-storage": {
         "task": "sessions.tasks.tell_storage",
         "schedule": crontab(hour=6, minute=13),

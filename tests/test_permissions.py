@@ -21,6 +21,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounting.models import Statement
+from accounting.pages.period import choose
+from accounting.sharing import links, schedules
 from accounting.statements.closing import close_period
 from accounts.models import User
 from lsp_portal.lib import clock
@@ -132,6 +134,8 @@ class World:
         address = address.replace("<number>/move/", "<session_number>/move/")
         address = address.replace("statements/<number>", "statements/<statement>")
         address = address.replace("statement.<kind>", "statement.pdf")
+        address = address.replace("links/<number>", "links/<link>")
+        address = address.replace("schedules/<number>", "schedules/<schedule>")
         return "/" + re.sub(r"<(\w+)>", lambda found: str(self.names[str(found[1])]), address)
 
     def client(self, caller: str) -> Client:
@@ -169,6 +173,7 @@ def world() -> World:
     }
     names |= quotas(cast)
     names["statement"] = closed_period().pk
+    names |= shared(cast)
     asked = asked_to_move(cast)
     names["sample"] = StorageSample.objects.create(
         group=cast.transients, mount="/groups", taken_at=clock.now(), used_bytes=1
@@ -201,6 +206,18 @@ def emptied_node(cast: Cast) -> dict[str, object]:
     size = Size.objects.get(name="small")
     SizeRoom.objects.create(size=size, free=3, seen_at=clock.now())
     return {"node": node.name, "drain": row.pk, "size": size.name}
+
+
+def shared(cast: Cast) -> dict[str, object]:
+    """A link to a statement of transients, and mails with it."""
+    group, at = cast.transients, clock.now()
+    link, _ = links.make_link(
+        group, choose({}, at=at), note="Council", with_names=False, days=9, by=cast.alice, at=at
+    )
+    schedule = schedules.make_schedule(
+        group, covers="month", file="csv", day=1, with_names=False, by=cast.alice, at=at
+    )
+    return {"link": link.pk, "schedule": schedule.pk}
 
 
 def closed_period() -> Statement:

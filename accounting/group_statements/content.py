@@ -108,7 +108,10 @@ def of_window(
     group: Group, window: Window, period: AllocationPeriod | None, *, with_names: bool = True
 ) -> GroupStatement:
     """The frozen numbers if the window is a closed period, else those of `window.at`."""
-    statement = Statement.objects.filter(period=period).first() if period else None
+    is_whole = period is not None and (period.starts_at, period.ends_at) == (
+        window.start, window.end,
+    )  # fmt: skip
+    statement = Statement.objects.filter(period=period).first() if is_whole else None
     if statement is not None:
         return _closed(group, statement, with_names=with_names)
     return _provisional(group, window, period, with_names=with_names)
@@ -155,7 +158,7 @@ def _provisional(
     return GroupStatement(
         group=group.name,
         group_title=group.title,
-        title=period.title if period else f"{first} to {last}",
+        title=_title(period, first, last),
         starts_on=first,
         ends_on=last + timedelta(days=1),
         at=window.at,
@@ -169,6 +172,15 @@ def _provisional(
         images=_parts(group, window, "image"),
         sizes=_parts(group, window, "size"),
     )
+
+
+def _title(period: AllocationPeriod | None, first: date, last: date) -> str:
+    """The period's, with the dates where they are others."""
+    dates = f"{first} to {last}"
+    if period is None:
+        return dates
+    is_whole = (first, last + timedelta(days=1)) == (period.starts_on, period.ends_on)
+    return period.title if is_whole else f"{period.title}, {dates}"
 
 
 def _months(group: Group, window: Window) -> list[Part]:

@@ -10,7 +10,6 @@ from io import StringIO
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
-from accounting.group_statements import pdf
 from accounting.group_statements.content import GroupStatement, Line, Part
 from accounting.pages.csv_answer import harmless
 from accounting.statements.content import Sums
@@ -18,7 +17,7 @@ from lsp_portal.lib import ods
 from lsp_portal.lib.ods import Cell
 from quotas.vocabulary import core_hours
 
-MEDIA_TYPES = {"pdf": pdf.MEDIA_TYPE, "ods": ods.MEDIA_TYPE, "csv": "text/csv; charset=utf-8"}
+MEDIA_TYPES = {"pdf": "application/pdf", "ods": ods.MEDIA_TYPE, "csv": "text/csv; charset=utf-8"}
 
 COLUMNS = (
     "group", "period", "first_day", "last_day", "statement", "as_of", "kind", "name", "title",
@@ -29,6 +28,9 @@ COLUMNS = (
 def made(statement: GroupStatement, kind: str) -> bytes:
     """The file's bytes; `kind` is one of MEDIA_TYPES."""
     if kind == "pdf":
+        # Drawing needs half a second of imports, which no other command is to wait for.
+        from accounting.group_statements import pdf
+
         return pdf.document(statement)
     if kind == "ods":
         return b"".join(ods.document(statement.file_name, COLUMNS, rows(statement)))

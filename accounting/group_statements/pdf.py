@@ -18,7 +18,6 @@ from accounting.statements.content import NOTHING
 from lsp_portal.lib.display import duration
 from quotas.vocabulary import Usage, core_hours
 
-MEDIA_TYPE = "application/pdf"
 MOST_PEOPLE = 500
 """So many have a row of their own: what takes longer than a second would hold the request."""
 

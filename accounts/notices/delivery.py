@@ -16,6 +16,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 
 from accounts.models import Digest, MailState, Notice, Topic
+from accounts.models.notices import Delivery
 from accounts.notices.preferences import preferences_of
 from accounts.notices.writing import digest_mail, notice_mail
 
@@ -60,19 +61,20 @@ def _deliver(mail: Mail, connection: BaseEmailBackend, at: datetime) -> bool:
         mail.put_back(due_at=held_until, attempts=mail.attempts - 1)
         return True
     if mail.attempts > MOST_ATTEMPTS:
-        _settle(mail, MailState.FAILED, error=mail.error or "No attempt came to an end.")
+        settle(mail, MailState.FAILED, error=mail.error or "No attempt came to an end.")
         return True
     reason = barrier(mail, at)
     letter = None if reason else _written(mail, connection)
     if letter is None:
-        _settle(mail, reason or MailState.MUTED)
+        settle(mail, reason or MailState.MUTED)
         return True
-    return _send(mail, letter, connection, at)
+    return send(mail, letter, connection, at)
 
 
-def _send(
-    mail: Mail, letter: EmailMultiAlternatives, connection: BaseEmailBackend, at: datetime
+def send(
+    mail: Delivery, letter: EmailMultiAlternatives, connection: BaseEmailBackend, at: datetime
 ) -> bool:
+    """Hand over a claimed mail and write down what came of it; whether the server is well."""
     try:
         connection.open()
         letter.send()
@@ -86,22 +88,22 @@ def _send(
     except OSError as error:
         _note_fault(mail, error, at, is_final=False)
         return False
-    _settle(mail, MailState.SENT, sent_at=at)
+    settle(mail, MailState.SENT, sent_at=at)
     return True
 
 
-def _note_fault(mail: Mail, error: Exception, at: datetime, *, is_final: bool) -> None:
+def _note_fault(mail: Delivery, error: Exception, at: datetime, *, is_final: bool) -> None:
     """Keep what was said; try again after a pause, unless it was final."""
     said = f"{type(error).__name__}: {error}"
     if is_final or mail.attempts >= MOST_ATTEMPTS:
-        _settle(mail, MailState.FAILED, error=said)
+        settle(mail, MailState.FAILED, error=said)
     else:
         mail.put_back(due_at=at + pause(mail.attempts), attempts=mail.attempts, error=said)
 
 
 @transaction.atomic
-def _settle(
-    mail: Mail, state: MailState, *, sent_at: datetime | None = None, error: str = ""
+def settle(
+    mail: Delivery, state: MailState, *, sent_at: datetime | None = None, error: str = ""
 ) -> None:
     """Write down what became of the mail, and of the notices in it."""
     found = {"state": state, "sent_at": sent_at, "error": error}

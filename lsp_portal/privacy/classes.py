@@ -179,6 +179,20 @@ CLASSES = (
         setting="KEEP_INVITATIONS_DAYS",
     ),
     DataClass(
+        "Statements for others",
+        "links to statements: for whom, made by whom, when last opened, never the link; who gets "
+        "statements by mail, also addresses without an account, and what became of the mails",
+        "what leaves the portal can be seen and stopped",
+        "links and mails; addresses that ended, once their mails have gone",
+        (
+            "accounting.ReportLink",
+            "accounting.ReportSchedule",
+            "accounting.ReportRecipient",
+            "accounting.ReportMail",
+        ),
+        setting="KEEP_NOTICES_DAYS",
+    ),
+    DataClass(
         "API tokens",
         "name, scopes and last use of a token; never the token",
         "programs act with them",

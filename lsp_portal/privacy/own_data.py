@@ -85,6 +85,8 @@ PARTS = (
     Part("quota-requests", "quotas.QuotaRequest", ("asked_by",), "what you asked for your groups"),
     Part("group-requests", "hub_sessions.Reattribution", ("asked_by",),
          "sessions for which you asked that another group pays"),
+    Part("statements-by-mail", "accounting.ReportRecipient", ("user",),
+         "statements of groups that you get by mail"),
     Part("statements", "accounting.StatementLine", ("user",), "what was stated of your use"),
 )  # fmt: skip
 
@@ -109,6 +111,8 @@ NOT_EXPORTED = {
     "hub_sessions.NodeDrain.asked_by": _ACTS,
     "hub_sessions.Reattribution.decided_by": _ACTS,
     "accounting.Statement.author": _ACTS,
+    "accounting.ReportLink.created_by": _ACTS,
+    "accounting.ReportSchedule.created_by": _ACTS,
     "accounting.UserDay.user": _SUMS,
     "accounting.UserMonth.user": _SUMS,
     "accounting.MemberMonth.user": _SUMS,

@@ -121,6 +121,7 @@ TEXTS = {
     "quotas_homequota": ("reason",),
     "hub_sessions_adjustment": ("reason",),
     "hub_sessions_reattribution": ("reason", "answer"),
+    "accounting_reportlink": ("note",),
 }
 JSON = {"changes", "evidence", "facts"}
 
@@ -139,6 +140,8 @@ def _texts(table: str, columns: tuple[str, ...]) -> Step:
 
 
 OWN = "user_id = %(user)s"
+RECIPIENT = f"({OWN} OR lower(email) = ANY (%(emails)s))"
+OF_RECIPIENT = f"recipient_id IN (SELECT id FROM accounting_reportrecipient WHERE {RECIPIENT})"
 
 PERSON = (
     Step("notices", "DELETE FROM accounts_notice WHERE recipient_id = %(user)s"),
@@ -181,6 +184,8 @@ PERSON = (
             OR lower(email) = ANY (%(emails)s))
         """,
     ),
+    Step("mails with statements", f"DELETE FROM accounting_reportmail WHERE {OF_RECIPIENT}"),
+    Step("recipients of statements", f"DELETE FROM accounting_reportrecipient WHERE {RECIPIENT}"),
     Step(
         "servers that the portal ran",
         f"""

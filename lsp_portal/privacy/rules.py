@@ -95,6 +95,19 @@ RULES = (
         "t.day < %(before)s AND t.state <> 'waiting'"
         " AND NOT EXISTS (SELECT FROM accounts_notice n WHERE n.digest_id = t.id)",
     ),
+    Rule(
+        "KEEP_NOTICES_DAYS", "links to statements", "accounting_reportlink",
+        "least(t.expires_at, t.revoked_at) < %(before)s",
+    ),
+    Rule(
+        "KEEP_NOTICES_DAYS", "mails with statements", "accounting_reportmail",
+        "t.created_at < %(before)s AND t.state <> 'waiting'",
+    ),
+    Rule(
+        "KEEP_NOTICES_DAYS", "former recipients of statements", "accounting_reportrecipient",
+        "t.ended_at < %(before)s"
+        " AND NOT EXISTS (SELECT FROM accounting_reportmail m WHERE m.recipient_id = t.id)",
+    ),
     Rule("KEEP_CHANGES_DAYS", "changes", "accounts_change", "t.timestamp < %(before)s"),
     Rule(
         "KEEP_CHANGES_DAYS", "acts in the administration", "django_admin_log",

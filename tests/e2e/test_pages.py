@@ -13,6 +13,8 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from accounting.models import ReportSchedule
+from accounting.sharing import recipients, schedules
 from accounts.models import Notice, User
 from lsp_portal.lib import clock
 from quotas.models import AllocationPeriod
@@ -45,6 +47,9 @@ PAGES: dict[str, list[str]] = {
         f"{CHART}what-if/?people=9&size=2&hours=5&days=2",
         f"{CHART}storage/",
         f"{CHART}statement/",
+        f"{CHART}links/",
+        f"{CHART}schedules/",
+        f"{CHART}schedules/{{schedule}}/",
         f"{CHART}people/",
         f"{CHART}invitations/",
         f"{CHART}history/",
@@ -92,12 +97,14 @@ class Stage:
     running: Session
     asked: Reattribution
     period: AllocationPeriod
+    schedule: ReportSchedule
 
     def names(self) -> dict[str, object]:
         """What stands in braces in the addresses."""
         failed = Session.objects.get(user=self.cast.bob, ready_at=None)
-        known = {"running": self.running.pk, "asked": self.asked.pk}
-        return known | {"server": self.running.key, "failed": failed.key}
+        known: dict[str, object] = {"running": self.running.pk, "asked": self.asked.pk}
+        known |= {"server": self.running.key, "failed": failed.key}
+        return known | {"schedule": self.schedule.pk}
 
     def cookie(self, who: User) -> Any:
         """The login of somebody, as a browser keeps it."""
@@ -140,7 +147,12 @@ def stage(live_server: LiveServer) -> Stage:
         session=running, from_group=cast.transients, to_group=cast.galaxies, reason="For the paper",
         asked_by=cast.bob, asked_at=now, expires_at=now + timedelta(days=30),
     )  # fmt: skip
-    return Stage(cast, live_server.url, running, asked, period)
+    schedule = schedules.make_schedule(
+        cast.transients, covers="month", file="csv", day=1, with_names=False, by=cast.alice, at=now
+    )
+    recipients.add_leader(schedule, cast.alice, at=now - timedelta(days=40))
+    recipients.ask_address(schedule, "funder@example.org", at=now)
+    return Stage(cast, live_server.url, running, asked, period, schedule)
 
 
 @pytest.fixture
