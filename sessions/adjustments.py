@@ -154,9 +154,8 @@ def _locked(session: Session) -> Session:
 def _evidence(session: Session) -> Booking:
     charge = session.charges.filter(origin=Charge.Origin.NOTEBOOK).first()
     if charge is None:
-        raise AdjustmentRefused(
-            "not_charged", "Nothing is charged for this session: it never became ready."
-        )
+        why = "it is a rescue session" if session.is_rescue else "it never became ready"
+        raise AdjustmentRefused("not_charged", f"Nothing is charged for this session: {why}.")
     if charge.ended_at is None:
         raise AdjustmentRefused(
             "not_ended", "The session has not ended. Stop it first, and correct it afterwards."

@@ -32,6 +32,8 @@ def attribute(session: Session, *, user: User, group: Group, at: datetime) -> No
     """
     if session.user_id not in (None, user.pk):
         raise AttributionRefused(f"The session is that of {session.user}, not of {user}.")
+    if session.is_rescue:
+        raise AttributionRefused("It is a rescue session, for which nobody pays.")
     with transaction.atomic():
         unpaid = Session.objects.filter(pk=session.pk, group=None)
         known = Func(user.pk, function="hub_sessions_affiliation", output_field=JSONField())

@@ -24,10 +24,26 @@ class Storage:
     mount: str
     used_bytes: int
     limit_bytes: int
+    taken_at: datetime | None = None
+    is_database: bool = False
 
     @property
     def is_full(self) -> bool:
         return self.used_bytes >= self.limit_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHome:
+    """What servers in the cluster showed of a home: when it was full, when room was made."""
+
+    full_at: datetime | None = None
+    rescued_at: datetime | None = None
+
+    def is_still(self, full: Storage) -> bool:
+        """Whether a sample counts still: since a rescue session files may be gone."""
+        if self.rescued_at is None or full.taken_at is None or full.is_database:
+            return True
+        return full.taken_at > self.rescued_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,19 @@ class Person:
     accepted_policy: bool
     is_shared: bool
     has_default: bool
-    full_mount: Storage | None
+    full_mounts: tuple[Storage, ...]
+    home: KnownHome
+
+    @property
+    def full_mount(self) -> Storage | None:
+        """What keeps the person from starting anything, by the newest samples."""
+        return next((mount for mount in self.full_mounts if self.home.is_still(mount)), None)
+
+    @property
+    def full_home(self) -> bool:
+        """Whether the last that is known of the person's files is that they have no room."""
+        is_measured = any(not mount.is_database for mount in self.full_mounts)
+        return is_measured or self.home.full_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +139,13 @@ PERSON = """
 """
 
 NEWEST_SAMPLES = """
-    SELECT DISTINCT ON (mount) mount, used_bytes, limit_bytes FROM hub_sessions_storagesample
-    WHERE {owner} ORDER BY mount, taken_at DESC
+    SELECT DISTINCT ON (mount) mount, used_bytes, limit_bytes, taken_at, source
+    FROM hub_sessions_storagesample WHERE {owner} ORDER BY mount, taken_at DESC
 """
 # What the file system enforces counts before what the portal was told; 0 is no limit there.
 NEWEST_OF_HOME = f"""
-    SELECT mount, used_bytes, coalesce(nullif(limit_bytes, 0), (
+    SELECT mount, used_bytes, taken_at, source = 'database' AS is_database,
+        coalesce(nullif(limit_bytes, 0), (
         SELECT q.limit_bytes FROM quotas_homequota q
         WHERE q.user_id = u.id AND q.valid_from <= %(at)s
             AND (q.valid_to IS NULL OR q.valid_to > %(at)s)
@@ -139,9 +168,12 @@ PERSON_JSON = f"""
             ) policy WHERE NOT EXISTS (SELECT FROM accounts_policyacceptance a
                 WHERE a.user_id = u.id AND a.policy_id = policy.id)) AS accepted_policy,
             u.default_group_id IS NOT NULL AS has_default,
-            (SELECT row_to_json(sample) FROM (
+            (SELECT json_agg(sample ORDER BY mount) FROM (
                 {NEWEST_OF_HOME}
-            ) sample WHERE used_bytes >= limit_bytes ORDER BY mount LIMIT 1) AS full_mount
+            ) sample WHERE used_bytes >= limit_bytes) AS full_mounts,
+            (SELECT row_to_json(known) FROM (
+                SELECT full_at, rescued_at FROM hub_sessions_home WHERE user_id = u.id
+            ) known) AS home
         FROM accounts_user u WHERE u.id = who.id
     ) person
 """
@@ -233,8 +265,14 @@ def choices_at(hub: Hub, *, user_name: str, at: datetime) -> Choices | None:
 
 
 def _person(row: dict[str, Any]) -> Person:
-    full = row.pop("full_mount")
-    return Person(**row, full_mount=Storage(**full) if full else None)
+    full, known = row.pop("full_mounts") or (), row.pop("home") or {}
+    mounts = tuple(Storage(**mount | {"taken_at": _moment(mount["taken_at"])}) for mount in full)
+    home = KnownHome(**{name: _moment(moment) for name, moment in known.items()})
+    return Person(**row, full_mounts=mounts, home=home)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
 def _group(row: dict[str, Any]) -> GroupChoice:
@@ -267,9 +305,10 @@ def _group_storage(row: dict[str, Any]) -> Storage | None:
 
 def _image(row: dict[str, Any]) -> ImageChoice:
     names = ("reference", "description", "kind", "recommended")
-    retires_at = row["retires_at"] and datetime.fromisoformat(row["retires_at"]).astimezone(UTC)
     return ImageChoice(
-        **_entry(row), **{name: row[name] for name in names}, retires_at=retires_at or None
+        **_entry(row),
+        **{name: row[name] for name in names},
+        retires_at=_moment(row["retires_at"]),
     )
 
 

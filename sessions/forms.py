@@ -94,6 +94,19 @@ class GroupCosts:
     images: list[Cost]
 
 
+class RescueForm(PortalForm):
+    """A rescue session has nothing to choose; `words` say what it is for."""
+
+    rescue = forms.CharField(widget=forms.HiddenInput, initial="1")
+    sub_name = StartForm.base_fields["sub_name"]
+
+    def __init__(self, hub: Hub, options: Mapping[str, Any]) -> None:
+        super().__init__(auto_id=f"id_{hub.name}_rescue_%s")
+        self.words = str(options["rescue"]["detail"])
+        if not options["asks_sub_name"]:
+            del self.fields["sub_name"]
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """The start form of a hub, or the reason why there is none; notes stand beside the form.
@@ -109,6 +122,7 @@ class Start:
     is_taken: bool = False
     costs: tuple[GroupCosts, ...] = ()
     room: str = ""
+    rescue: RescueForm | None = None
 
 
 def start_forms(user: User, *, at: datetime) -> list[Start]:
@@ -135,15 +149,21 @@ def _start(hub: Hub, user: User, at: datetime) -> Start:
 
 def _offered(hub: Hub, options: Mapping[str, Any]) -> Start:
     groups = options["groups"]
+    rescue = RescueForm(hub, options) if options["rescue"] else None
     if not groups:
         reason = "You are in no group that could pay for it. Ask the PI of your group to add you."
-        return Start(hub, None, [], reason)
+        return Start(hub, None, [], reason, rescue=rescue)
     closed = [str(group["why_not"]) for group in groups if not group["allowed"]]
     if len(closed) == len(groups):
-        return Start(hub, None, [], " ".join(dict.fromkeys(closed)))
+        return Start(hub, None, [], " ".join(dict.fromkeys(closed)), rescue=rescue)
     notes = [*closed, *([hub.idle_rule] if hub.idle_rule else [])]
     return Start(
-        hub, StartForm(hub, options), notes, costs=_costs(options), room=options["room"] or ""
+        hub,
+        StartForm(hub, options),
+        notes,
+        costs=_costs(options),
+        room=options["room"] or "",
+        rescue=rescue,
     )
 
 

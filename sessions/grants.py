@@ -31,21 +31,26 @@ class Ask:
     image: str | None = None
     size: str | None = None
     sub_name: str | None = None
+    rescue: bool = False
 
     @property
     def seat(self) -> UUID:
         return seat(self.user, self.server)
 
-    def content(self) -> dict[str, str | None]:
+    def content(self) -> dict[str, Any]:
         """What makes two wishes for one session the same."""
         names = ("user", "server", "actor", "group", "image", "size")
-        named = {"sub_name": self.sub_name} if self.sub_name is not None else {}
+        named: dict[str, Any] = {"sub_name": self.sub_name} if self.sub_name is not None else {}
+        named |= {"rescue": True} if self.rescue else {}
         return {name: getattr(self, name) for name in names} | named
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A granted session, with what its server has to be told: all as it was when granted."""
+    """A granted session, with what its server has to be told: all as it was when granted.
+
+    The group is empty where none pays.
+    """
 
     session: UUID
     number: int
@@ -83,23 +88,24 @@ RECORD = Prepared(
     INSERT INTO hub_sessions_session AS s (
         hub_id, key, user_name, server, seat, user_id, group_id, granted_group_id, "grant",
         granted_at, lease_until, image, size, cpu_millicores, memory_mib, gpus, actor, sub_name,
-        recorded_at,
+        recorded_at, is_rescue,
         attributed_by, group_name, end_source, end_reason, message, pod, node, pod_uid,
         ended_before_ready, affiliation
     ) VALUES (
         %(hub)s, %(key)s, %(user_name)s, %(server)s, %(seat)s, %(user)s, %(group)s, %(group)s,
         %(grant)s, %(at)s, %(lease_until)s, %(image)s, %(size)s, %(cpu_millicores)s,
-        %(memory_mib)s, %(gpus)s, %(actor)s, %(sub_name)s, %(at)s,
+        %(memory_mib)s, %(gpus)s, %(actor)s, %(sub_name)s, %(at)s, %(is_rescue)s,
         '', '', '', '', '', '', '', '', false, hub_sessions_affiliation(%(user)s)
     )
     ON CONFLICT (hub_id, key) DO UPDATE SET
         user_id = coalesce(s.user_id, excluded.user_id),
         affiliation = CASE WHEN s.user_id IS NULL THEN excluded.affiliation ELSE s.affiliation END,
-        group_id = CASE WHEN s.checked IS FALSE THEN s.group_id ELSE excluded.group_id END,
+        group_id = CASE WHEN s.checked IS FALSE AND NOT excluded.is_rescue THEN s.group_id
+            ELSE excluded.group_id END,
         image = CASE WHEN s.requested_at IS NULL THEN excluded.image ELSE s.image END,
         size = CASE WHEN s.requested_at IS NULL THEN excluded.size ELSE s.size END,
         actor = CASE WHEN s.requested_at IS NULL THEN excluded.actor ELSE s.actor END,
-        sub_name = excluded.sub_name,
+        sub_name = excluded.sub_name, is_rescue = excluded.is_rescue,
         cpu_millicores = coalesce(s.cpu_millicores, excluded.cpu_millicores),
         memory_mib = coalesce(s.memory_mib, excluded.memory_mib),
         gpus = coalesce(s.gpus, excluded.gpus),
@@ -109,6 +115,7 @@ RECORD = Prepared(
         lease_until = excluded.lease_until
     WHERE s.granted_at IS NULL AND s.ended_at IS NULL
         AND s.user_name = excluded.user_name AND s.server = excluded.server
+        AND (s.ready_at IS NULL OR NOT excluded.is_rescue)
     RETURNING number, xmax::text <> '0'
     """,
     hub="bigint",
@@ -128,6 +135,7 @@ RECORD = Prepared(
     gpus="int",
     actor="text",
     sub_name="text",
+    is_rescue="boolean",
 )
 
 
@@ -135,13 +143,16 @@ def record(
     hub: Hub,
     ask: Ask,
     choices: Choices,
-    group: GroupChoice,
+    group: GroupChoice | None,
     image: ImageChoice,
     size: SizeChoice,
     *,
     at: datetime,
 ) -> Grant | None:
-    """Write the grant down; None where the session cannot take one any more."""
+    """Write the grant down; None where the session cannot take one any more.
+
+    Without a group it is a rescue session, which cannot begin where one runs already.
+    """
     person = choices.person
     granted = _granted(choices, group, image, size)
     details = {"asked": ask.content(), "granted": granted | {"resources": size.resources}}
@@ -153,7 +164,7 @@ def record(
         "server": ask.server,
         "seat": str(ask.seat),
         "user": person.id,
-        "group": group.id,
+        "group": group and group.id,
         "grant": orjson.dumps(details).decode(),
         "at": at,
         "lease_until": lease_until,
@@ -161,6 +172,7 @@ def record(
         "size": size.name,
         "actor": ask.actor,
         "sub_name": ask.sub_name or "",
+        "is_rescue": group is None,
         "cpu_millicores": size.resources.cpu_millicores,
         "memory_mib": size.resources.memory_mib,
         "gpus": size.resources.gpus,
@@ -181,12 +193,12 @@ def record(
 
 
 def _granted(
-    choices: Choices, group: GroupChoice, image: ImageChoice, size: SizeChoice
+    choices: Choices, group: GroupChoice | None, image: ImageChoice, size: SizeChoice
 ) -> dict[str, Any]:
     """What the grant comes to, as it is kept."""
     person = choices.person
     return {
-        "group": group.name,
+        "group": group.name if group else "",
         "image": image.name,
         "image_reference": image.reference,
         "size": size.name,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.db import transaction
 
 from quotas.admission import Cap, Reached, hold, reached
-from sessions import refusals
+from sessions import refusals, rescue
 from sessions.catalogue import (
     Choices,
     Entry,
@@ -58,6 +58,9 @@ def _decide(hub: Hub, ask: Ask, *, at: datetime) -> Grant:
     choices = choices_at(hub, user_name=ask.user, at=at)
     if choices is None:
         raise refusals.unknown_user(ask.user)
+    if ask.rescue:
+        check_person(choices.person)
+        return rescue.grant(hub, ask, choices, at=at)
     pick = choose(hub, choices, ask)
     with transaction.atomic(durable=True):
         return _grant_under_lock(hub, ask, choices, pick, at=at)
@@ -129,8 +132,9 @@ def check_limits(
         raise refusals.too_many_sessions(hub.max_sessions_per_user, now.servers)
     if cap and cap.cap is not Cap.MEMBER_HOURS:
         raise refusals.cap_reached(group, size, cap, fitting(hub, choices, group, now))
-    if choices.person.full_mount:
-        raise refusals.storage_full(choices.person.full_mount, "Your home")
+    if full := choices.person.full_mount:
+        has_rescue = not full.is_database and rescue.offer(hub, choices) is not None
+        raise refusals.storage_full(full, "Your home", has_rescue=has_rescue)
     if group.storage and group.storage.is_full:
         raise refusals.storage_full(group.storage, f"The group “{group.title}”")
     if not now.balance.admits(own):

@@ -10,7 +10,7 @@ from typing import Any
 from quotas.admission import hold
 from quotas.forecast import Pace
 from quotas.vocabulary import core_hours
-from sessions import preview, refusals
+from sessions import preview, refusals, rescue
 from sessions.catalogue import (
     Choices,
     Entry,
@@ -46,6 +46,7 @@ def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
     if choices is None:
         raise refusals.unknown_user(user_name)
     check_person(choices.person)
+    rescued = rescue.offer(hub, choices)
     pace = paces([group.id for group in choices.groups], at=at)
     rooms = Rooms.of(hub, at=at)
     return {
@@ -55,6 +56,7 @@ def launch_options(hub: Hub, *, user_name: str, at: datetime) -> dict[str, Any]:
         "images": [_image(image, choices) for image in choices.images],
         "sizes": [_size(size, choices, rooms) for size in choices.sizes],
         "room": rooms.age_words() or None,
+        "rescue": rescued and rescued.content(),
         "idle_rule": hub.idle_rule,
         "last_choice": _last_choice(hub, choices.person),
     }
@@ -190,7 +192,8 @@ def _entry(entry: Entry, choices: Choices) -> dict[str, Any]:
 
 def _last_choice(hub: Hub, person: Person) -> dict[str, str | None] | None:
     """What the person chose for the newest session at the hub; None before the first."""
-    mine = Session.objects.filter(user=person.id, hub=hub).select_related("group")
+    own = Session.objects.filter(user=person.id, hub=hub, is_rescue=False)
+    mine = own.select_related("group")
     last = mine.newest_first().first()
     if last is None:
         return None

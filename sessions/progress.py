@@ -53,6 +53,8 @@ def _grant(session: Session) -> str:
 
 
 def _payer(session: Session) -> str:
+    if session.is_rescue:
+        return "a rescue session, charged to nobody"
     return f"charged to {session.group.name}" if session.group else "charged to nobody yet"
 
 

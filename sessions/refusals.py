@@ -27,6 +27,7 @@ TITLES = {
     "size_not_allowed": "The size is not open to the group",
     "too_many_sessions": "Too many sessions",
     "storage_full": "The storage is full",
+    "no_rescue": "There is nothing to rescue",
     "quota_exhausted": "The compute quota is used up",
     "conflict": "The session was granted with other content",
     "ended": "The session has ended",
@@ -187,13 +188,34 @@ def member_hours_used(
     )
 
 
-def storage_full(storage: Storage, owner: str) -> LaunchRefused:
+def storage_full(storage: Storage, owner: str, *, has_rescue: bool = False) -> LaunchRefused:
+    """`has_rescue`: the person can start a rescue session for it."""
+    way = "Start a rescue session to remove files" if has_rescue else "Remove files"
     return LaunchRefused(
         "storage_full",
         f"{owner} holds {display.byte_size(storage.used_bytes)} and may hold "
         f"{display.byte_size(storage.limit_bytes)} ({storage.mount}). "
-        "Remove files or ask for more space.",
-        facts={"limit": storage.limit_bytes, "used": storage.used_bytes},
+        f"{way} or ask for more space.",
+        facts={"limit": storage.limit_bytes, "used": storage.used_bytes, "rescue": has_rescue},
+    )
+
+
+def no_rescue(hub: Hub, person: Person) -> LaunchRefused:
+    """A rescue session that cannot be, or that nothing is known to need."""
+    if hub.mode != Hub.Mode.DRIVE:
+        why = f"{hub.title} starts its servers itself and has no rescue sessions."
+    elif not person.full_home:
+        why = "Your home is not full, as far as the portal knows. Start a session as usual."
+    else:
+        why = "No image or no size is open to you here. An administrator can add one."
+    return LaunchRefused("no_rescue", why)
+
+
+def too_many_rescues() -> LaunchRefused:
+    return LaunchRefused(
+        "too_many_sessions",
+        "You have a rescue session already; one at once is allowed. Use it, or stop it first.",
+        facts={"limit": 1, "used": 1},
     )
 
 

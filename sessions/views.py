@@ -28,6 +28,7 @@ from sessions.sub_names import BadSubNameError, sub_name
 def start_session(request: HttpRequest, hub: str) -> HttpResponseBase:
     """Start a server at the hub; what is wrong is said on the page that asked."""
     group, image, size = (request.POST.get(name) or None for name in ("group", "image", "size"))
+    rescue = request.POST.get("rescue") == "1"
     try:
         granted = start_from_portal(
             hub=get_object_or_404(Hub, name=hub),
@@ -37,6 +38,7 @@ def start_session(request: HttpRequest, hub: str) -> HttpResponseBase:
             size=size,
             at=clock.now(),
             sub_name=sub_name(request.POST.get("sub_name")),
+            rescue=rescue,
         )
     except (BadSubNameError, LaunchRefused, HubRefused, HubUnavailable) as error:
         messages.error(request, str(error))

@@ -54,6 +54,7 @@ from sessions.models import (
     Charge,
     ClusterNode,
     ClusterWatch,
+    Home,
     Hub,
     HubEvent,
     HubReading,
@@ -307,6 +308,9 @@ MAKE: dict[type[Model], Callable[[int], Any]] = {
         reached_at=LONG_AGO,
         used=n,
         limit=n,
+    ),
+    Home: lambda n: Home.objects.create(
+        user=factories.user(), namespace="lsp", claim=f"home-{n}", size_bytes=n + 1
     ),
     Hub: _hub,
     HubUserName: lambda n: HubUserName.objects.create(

@@ -118,7 +118,8 @@ SELECT s.number::text, s.key::text,
                  c.memory_mib, c.gpus)
 FROM hub_sessions_session s
 LEFT JOIN hub_sessions_charge c ON c.session_id = s.number AND c.origin = 'notebook'
-WHERE CASE WHEN s.ready_at IS NULL OR s.cpu_millicores IS NULL THEN c.id IS NOT NULL
+WHERE CASE WHEN s.ready_at IS NULL OR s.cpu_millicores IS NULL OR s.is_rescue
+           THEN c.id IS NOT NULL
       ELSE c.id IS NULL OR c.sign <> 1
            OR (s.user_id, s.group_id, s.ready_at, s.ended_at, s.cpu_millicores,
                coalesce(s.memory_mib, 0), coalesce(s.gpus, 0))

@@ -27,7 +27,7 @@ LEFT JOIN hub_sessions_charge c ON c.session_id = s.number AND c.origin = 'noteb
 LEFT JOIN {_named("accounts_user", "username", "uid")} u ON u.id = c.user_id
 LEFT JOIN {_named("accounts_group", "name", "gid")} g ON g.id = c.group_id
 WHERE s.hub_id = %(hub)s AND s.ready_at IS NOT NULL AND s.ended_at < %(cut)s
-  AND NOT {TOLD_AS_ANOTHER}
+  AND NOT {TOLD_AS_ANOTHER} AND NOT s.is_rescue
   AND NOT EXISTS (SELECT FROM accounting_exportmark m WHERE m.session_id = s.number)
 """
 

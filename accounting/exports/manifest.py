@@ -37,6 +37,11 @@ WHERE hub_id = %(hub)s AND ready_at IS NULL
   AND (ended_at < %(cut)s OR (ended_at IS NULL AND lease_until < %(cut)s))
 """
 
+RESCUES = """
+SELECT count(*) FROM hub_sessions_session
+WHERE hub_id = %(hub)s AND is_rescue AND ready_at IS NOT NULL AND ended_at < %(cut)s
+"""
+
 CORRECTIONS = f"""
 SELECT m.session_id, s.key::text, m.job_id, m.user_name, m.group_name, m.started_at, m.ended_at,
        m.cpu_millicores, (
@@ -71,7 +76,12 @@ def write(run: ExportRun, files: list[Published], out: Measured) -> None:
     _write_list(out, "corrections", map(_correction, _rows(CORRECTIONS, parameters)))
     _write_list(out, "refused", _count(map(_refusal, _rows(REFUSED, parameters)), refused))
     [(never_ready,)] = _rows(NEVER_READY, parameters)
-    counts = {"refused_by_reason": dict(sorted(refused.items())), "never_ready": never_ready}
+    [(rescues,)] = _rows(RESCUES, parameters)
+    counts = {
+        "refused_by_reason": dict(sorted(refused.items())),
+        "never_ready": never_ready,
+        "rescue_sessions": rescues,
+    }
     _write(out, ",\n" + json.dumps(counts, indent=2)[2:] + "\n")
 
 

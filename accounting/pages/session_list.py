@@ -23,6 +23,7 @@ ALL: Paid = MappingProxyType({})
 
 CURSOR = re.compile(r"([0-9]{1,11})-([0-9]{1,18})")
 
+NOT_CHARGED = "a rescue session: not charged"
 COLUMNS = (
     "session", "user", "group", "hub", "server", "image", "size", "cpu_millicores", "memory_mib",
     "gpus", "state", "requested", "ready", "ended", "end_source", "end_reason", "core_hours",
@@ -63,7 +64,7 @@ class Row:
             session.memory_mib, session.gpus, self.state, session.requested_at, session.ready_at,
             session.ended_at, session.end_source, session.end_reason,
             core_hours(self.usage.millicore_seconds), session.sub_name, session.institution,
-            self.correction,
+            self.correction or (NOT_CHARGED if session.is_rescue else ""),
         ]  # fmt: skip
         return [_cell(value) for value in values]
 

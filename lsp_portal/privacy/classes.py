@@ -36,8 +36,8 @@ class DataClass:
 CLASSES = (
     DataClass(
         "Accounts",
-        "name, user name, e-mail address, numbers on file servers, where somebody signs in from, "
-        "what institutions said, choices about notices",
+        "name, user name, e-mail address, numbers on file servers, where the home is, "
+        "where somebody signs in from, what institutions said, choices about notices",
         "people have to be let in, recognised and reached",
         "an administrator can take the name from an account for good",
         (
@@ -49,6 +49,7 @@ CLASSES = (
             "accounts.NoticeWay",
             "accounts.NoticeHours",
             "hub_sessions.HubUserName",
+            "hub_sessions.Home",
         ),
         kept="as long as the account has a name",
     ),

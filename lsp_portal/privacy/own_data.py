@@ -77,6 +77,7 @@ PARTS = (
     Part("changes", "accounts.Change", ("actor",), "what you changed"),
     Part("administration", "admin.LogEntry", ("user",), "what you did in the administration"),
     Part("hub-names", "hub_sessions.HubUserName", ("user",), "what hubs call you"),
+    Part("cluster-home", "hub_sessions.Home", ("user",), "where your home is in the cluster"),
     Part("sessions", "hub_sessions.Session", ("user",), "your sessions", as_csv=True),
     Part("charges", "hub_sessions.Charge", ("user",),
          "what your sessions took, and which group paid", as_csv=True),

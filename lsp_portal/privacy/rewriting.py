@@ -201,6 +201,7 @@ PERSON = (
         WHERE server_id IN (SELECT number FROM hub_sessions_session WHERE {OWN})
         """,
     ),
+    Step("the place of the home in the cluster", f"DELETE FROM hub_sessions_home WHERE {OWN}"),
     Step("API tokens", f"DELETE FROM accounts_apitoken WHERE {OWN}"),
     Step("kept answers", "DELETE FROM accounts_keptanswer WHERE caller = 'user ' || %(user)s"),
     Step(

@@ -22,6 +22,7 @@ from sessions.admin.evidence import (
     SnapshotAdmin,
     StorageSampleAdmin,
 )
+from sessions.admin.homes import HomeAdmin
 from sessions.admin.hubs import HubAdmin, HubUserNameAdmin
 from sessions.admin.ladders import LadderStepAdmin, QuotaLadderAdmin
 from sessions.admin.prepulls import NodeImageAdmin
@@ -38,6 +39,7 @@ __all__ = [
     "ClusterWatchAdmin",
     "ComputeQuotaOfUseAdmin",
     "GroupWithSessionsAdmin",
+    "HomeAdmin",
     "HubAdmin",
     "HubEventAdmin",
     "HubReadingAdmin",

@@ -44,7 +44,7 @@ class AttributionFilter(admin.SimpleListFilter):
         return [("none", "unattributed"), ("group", "charged to a group")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Session]) -> QuerySet[Session]:
-        unattributed = {"group": None, "ready_at__isnull": False}  # as the index has it
+        unattributed = {"group": None, "ready_at__isnull": False, "is_rescue": False}
         if self.value() == "none":
             return queryset.filter(**unattributed)
         return queryset.filter(group__isnull=False) if self.value() == "group" else queryset
@@ -131,7 +131,9 @@ class SessionAdmin(AdjustingAdmin):
             "user_name", "sub_name", "server", "user", "group", "group_name", "deciding_event",
             "attributed_at", "actor", "affiliated",
         )}),
-        ("What", {"fields": ("image", "size", "resources", ("pod", "node"), "pod_uid")}),
+        ("What", {"fields": (
+            "image", "size", "resources", "is_rescue", ("pod", "node"), "pod_uid",
+        )}),
         ("When", {"fields": (
             "requested_at", "ready_at", "ended_at", "length", "end_source", "end_reason",
             "exit_code", "message", "doubts",

@@ -33,6 +33,7 @@ def read_ask(body: bytes) -> Ask:
         image=_optional_text(fields, "image"),
         size=_optional_text(fields, "size"),
         sub_name=_sub_name(fields),
+        rescue=_rescue(fields),
     )
 
 
@@ -103,6 +104,17 @@ def _sub_name(fields: dict[str, Any]) -> str | None:
         return sub_name(_optional_text(fields, "sub_name"))
     except BadSubNameError as error:
         raise _bad("sub_name", f"must have {WANTED}") from error
+
+
+def _rescue(fields: dict[str, Any]) -> bool:
+    """A rescue session has nothing to choose: what is named with it would be dropped silently."""
+    value = fields.get("rescue")
+    if not isinstance(value, bool | None):
+        raise _bad("rescue", "must be true or false")
+    chosen = [name for name in ("group", "image", "size") if fields.get(name) is not None]
+    if value and chosen:
+        raise _bad(chosen[0], "must be left out, for the portal chooses what a rescue session is")
+    return bool(value)
 
 
 def _command(value: object) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ def start_from_portal(
     at: datetime,
     server: str = "",
     sub_name: str | None = None,
+    rescue: bool = False,
 ) -> Grant:
     """Grant a session and let the hub start its server. What is None, the portal chooses.
 
@@ -43,6 +44,7 @@ def start_from_portal(
         image=image,
         size=size,
         sub_name=sub_name,
+        rescue=rescue,
     )
     granted = grant(hub, ask, at=at)
     try:
@@ -74,5 +76,6 @@ def _options(ask: Ask) -> dict[str, str]:
     """What the hub's plugin asks the portal again, so that it finds this very grant."""
     chosen = {
         "group": ask.group, "image": ask.image, "size": ask.size, "sub_name": ask.sub_name,
+        "rescue": "1" if ask.rescue else "",
     }  # fmt: skip
     return {"session": str(ask.session)} | {key: value for key, value in chosen.items() if value}

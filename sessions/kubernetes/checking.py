@@ -15,6 +15,7 @@ from sessions.kubernetes.configuration import Cluster, NotConfigured, cluster
 from sessions.kubernetes.failures import KubernetesError, Refused
 from sessions.kubernetes.manifests.pod import pod
 from sessions.kubernetes.manifests.server import HomeMount, Placement, ServerSpec
+from sessions.kubernetes.names import namespace
 from sessions.kubernetes.rights import Right, needed
 from sessions.models import Hub, Image, Size
 
@@ -163,6 +164,7 @@ def _sample(here: Cluster, size: Size) -> ServerSpec:
         session=uuid4(),
         number=0,
         hub="check",
+        namespace=namespace(here, "check"),
         user="check",
         server="",
         image="check",

@@ -17,6 +17,8 @@ LONGEST_NAMESPACE = 63
 SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 LONGEST_SECRET = 253
 LONGEST_PREFIX = 20  # leaves room for a person's slug
+REPOSITORY = re.compile(r"https?://[^\s@]+")
+REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
 HUB_LABELS = {"hub.jupyter.org/network-access-singleuser": "true"}  # of Zero to JupyterHub
 
 DASK_LABELS = {"app.kubernetes.io/name": "dask-kubernetes-operator"}  # of its Helm chart
@@ -40,6 +42,10 @@ class Cluster:
     home_access: str = "ReadWriteMany"
     storage_class: str = ""  # empty: the cluster's default
     shared_claim: str = ""
+    notebooks_repository: str = ""  # empty: no standard notebooks
+    notebooks_ref: str = "HEAD"
+    notebooks_directory: str = "notebooks"
+    notebooks_image: str = ""  # empty: the server's own
     hub_namespace: str = "jupyterhub"
     hub_labels: Mapping[str, str] = field(default_factory=lambda: dict(HUB_LABELS))
     hub_port: int = 8081
@@ -68,6 +74,10 @@ def cluster() -> Cluster:
         home_access=settings.KUBERNETES_HOME_ACCESS,
         storage_class=settings.KUBERNETES_STORAGE_CLASS,
         shared_claim=settings.KUBERNETES_SHARED_CLAIM,
+        notebooks_repository=settings.NOTEBOOKS_REPOSITORY,
+        notebooks_ref=settings.NOTEBOOKS_REF,
+        notebooks_directory=settings.NOTEBOOKS_DIRECTORY,
+        notebooks_image=settings.NOTEBOOKS_IMAGE,
         hub_namespace=settings.KUBERNETES_HUB_NAMESPACE,
         hub_labels=settings.KUBERNETES_HUB_LABELS,
         hub_port=settings.KUBERNETES_HUB_PORT,
@@ -81,7 +91,11 @@ def cluster() -> Cluster:
         start_seconds=settings.KUBERNETES_START_SECONDS,
         stop_seconds=settings.KUBERNETES_STOP_SECONDS,
     )
-    for check in (_check_access, _check_namespace, _check_homes, _check_network, _check_secrets):
+    checks = (
+        _check_access, _check_namespace, _check_homes, _check_notebooks, _check_network,
+        _check_secrets,
+    )  # fmt: skip
+    for check in checks:
         check(known)
     return known
 
@@ -118,6 +132,22 @@ def _check_homes(known: Cluster) -> None:
             "KUBERNETES_HOMES=directory needs KUBERNETES_NAMESPACES=one: "
             "a claim cannot be used from several namespaces."
         )
+
+
+def _check_notebooks(known: Cluster) -> None:
+    """What would be an option to git, or lead out of the home, is a mistake."""
+    if not known.notebooks_repository:
+        return
+    if not REPOSITORY.fullmatch(known.notebooks_repository):
+        raise NotConfigured(
+            "NOTEBOOKS_REPOSITORY must be an address like https://git.example.org/notebooks.git; "
+            "one with a password cannot be kept secret in a pod."
+        )
+    if not REF.fullmatch(known.notebooks_ref):
+        raise NotConfigured("NOTEBOOKS_REF must be a branch, a tag or a commit.")
+    parts = known.notebooks_directory.split("/")
+    if any(not part.strip(".") or part.startswith("-") for part in parts):
+        raise NotConfigured("NOTEBOOKS_DIRECTORY must be a path within the home, like notebooks.")
 
 
 def _check_network(known: Cluster) -> None:

@@ -33,6 +33,7 @@ POD_LABEL = "lsp.portal/pod"  # the pod's own name, for its service
 SESSION = "lsp.portal/session"
 NUMBER = "lsp.portal/number"
 USER = "lsp.portal/user"
+UID = "lsp.portal/uid"  # whose it is for good: names change, numbers are given once
 SERVER = "lsp.portal/server"
 GROUP = "lsp.portal/group"
 HUB = "lsp.portal/hub"
@@ -77,13 +78,13 @@ def dask_name(session: UUID, cluster: UUID) -> str:
     return f"lsp-dask-{session.hex[:HASH]}-{cluster.hex[:HASH]}"
 
 
-def home_claim(user: str) -> str:
+def home_claim(user: str, uid: int) -> str:
     """The name for a new home of the person. It is stored then, not computed again."""
-    return f"home-{slug(user)}"
+    return f"home-{slug(user)}-{uid}"
 
 
 def namespace(cluster: Cluster, user: str) -> str:
-    """Where the person's servers run."""
+    """Where a new home of the person is, and so their servers. It is stored with the home."""
     if not cluster.is_per_user:
         return cluster.namespace
     return f"{cluster.namespace}-{slug(user, 40)}"
@@ -110,7 +111,7 @@ def identity(manifest: Mapping[str, Any]) -> dict[str, str]:
     The session where it is one session's, else the person where it is one person's, else none.
     """
     known = manifest["metadata"].get("annotations", {})
-    for name in (SESSION, USER):
+    for name in (SESSION, UID):
         if name in known:
             return {name: known[name]}
     return {}

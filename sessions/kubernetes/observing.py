@@ -10,8 +10,11 @@ from typing import Any
 from sessions.driving import evidence, states
 from sessions.driving.steps import tell
 from sessions.driving.vocabulary import Reason
+from sessions.kubernetes import homes
+from sessions.kubernetes.moments import moment
+from sessions.kubernetes.preparing import HOME_FULL
 from sessions.kubernetes.reason_rules import ADMIN
-from sessions.kubernetes.reasons import Hints, final, moment, node_of, reasons
+from sessions.kubernetes.reasons import Hints, final, node_of, reasons
 from sessions.models import Server
 
 Manifest = Mapping[str, Any]
@@ -61,11 +64,15 @@ def note(server: Server, seen: Sight, *, at: datetime) -> None:
         )
         if changed:
             evidence.report_ready(server, at=at)
+            homes.note_room(server, at=seen.ready_at)
 
 
 def note_end(server: Server, reason: Reason, *, at: datetime) -> None:
     """The pod has ended, or nothing will come of it."""
-    if not states.fail(server, reason, at=at):
+    if states.fail(server, reason, at=at):
+        if reason.code == HOME_FULL:
+            homes.note_full(server, at=at)
+    else:
         states.end(server, reason, at=at)
 
 

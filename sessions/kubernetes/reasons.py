@@ -14,8 +14,10 @@ from typing import Any
 
 from lsp_portal.lib.display import byte_size, duration
 from sessions.driving.vocabulary import Reason
+from sessions.kubernetes import preparing
 from sessions.kubernetes import reason_rules as rules
 from sessions.kubernetes.last_words import last_words
+from sessions.kubernetes.moments import moment
 from sessions.kubernetes.reason_rules import AGAIN, Rule
 
 Manifest = Mapping[str, Any]
@@ -67,6 +69,7 @@ class Hints:
 def reasons(pod: Manifest, events: Iterable[Manifest], hints: Hints) -> list[Reason]:
     """The steps and troubles of a pod so far, each once, in the order in which they came."""
     told = [reason for event in events if (reason := of_event(pod, event, hints))]
+    told += preparing.steps(pod)
     told += [reason for reason in (unscheduled(pod, hints), final(pod, hints)) if reason]
     once = {reason.identity: reason for reason in reversed(told)}
     return sorted(once.values(), key=lambda reason: reason.at or datetime.max.replace(tzinfo=UTC))
@@ -75,6 +78,8 @@ def reasons(pod: Manifest, events: Iterable[Manifest], hints: Hints) -> list[Rea
 def of_event(pod: Manifest, event: Manifest, hints: Hints) -> Reason | None:
     """What one event of the pod means; None for what nobody needs to read."""
     name, message = str(event.get("reason") or ""), str(event.get("message") or "")
+    if _is_of_preparation(event) and (name in OF_SERVER or IS_THERE in message):
+        return None
     at = _event_time(event)
     if name in STEPS:
         code, text, advice = STEPS[name]
@@ -82,6 +87,11 @@ def of_event(pod: Manifest, event: Manifest, hints: Hints) -> Reason | None:
         return _pulled(found, message) if name == "Pulled" else found
     table = _table(name, message)
     return _by(table, message, pod, hints, at=at, as_step=True) if table else None
+
+
+def _is_of_preparation(event: Manifest) -> bool:
+    field = (event.get("involvedObject") or {}).get("fieldPath")
+    return str(field or "").startswith("spec.initContainers{")
 
 
 def refusal(message: str, hints: Hints | None = None) -> Reason:
@@ -101,7 +111,10 @@ def unscheduled(pod: Manifest, hints: Hints) -> Reason | None:
 def final(pod: Manifest, hints: Hints) -> Reason | None:
     """Why nothing will come of the pod, or why it has ended; None while there is hope."""
     return (
-        _pod_end(pod, hints) or _init_end(pod) or _container_end(pod, hints) or _stuck(pod, hints)
+        _pod_end(pod, hints)
+        or preparing.end(pod)
+        or _container_end(pod, hints)
+        or _stuck(pod, hints)
     )
 
 
@@ -114,22 +127,6 @@ def _pod_end(pod: Manifest, hints: Hints) -> Reason | None:
         return None
     found = _matched(rules.POD_ENDS, said)
     return found and _made(found[0], found[1], pod, hints, at=_finished(pod), facts=_exit(pod))
-
-
-def _init_end(pod: Manifest) -> Reason | None:
-    for container in _status(pod).get("initContainerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated")
-        if ended and ended.get("exitCode"):
-            return Reason(
-                "init_failed",
-                f"The preparation of the server failed ({container.get('name')}, exit code "
-                f"{ended['exitCode']}).{_hint(ended)}",
-                AGAIN,
-                is_final=True,
-                at=moment(ended.get("finishedAt")),
-                facts={"exit_code": ended["exitCode"]},
-            )
-    return None
 
 
 def _container_end(pod: Manifest, hints: Hints) -> Reason | None:
@@ -201,6 +198,9 @@ STEPS = {
     "Evicted": ("evicted_step", "The server is ended by the cluster to free {node}.", ""),
     "Killing": ("killing", "The server is told to end.", ""),
 }  # fmt: skip
+
+OF_SERVER = frozenset(("Created", "Started"))  # said of every container
+IS_THERE = "already present on machine"
 
 EVENT_TABLES = {
     "FailedScheduling": rules.SCHEDULING,
@@ -327,8 +327,3 @@ def _uid(event: Manifest) -> str:
 def _event_time(event: Manifest) -> datetime | None:
     names = ("firstTimestamp", "eventTime", "lastTimestamp")
     return next((moment(event[name]) for name in names if event.get(name)), None)
-
-
-def moment(text: str | None) -> datetime | None:
-    """A time of the cluster, as a whole second."""
-    return datetime.fromisoformat(text).replace(microsecond=0) if text else None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from django.conf import settings
 
+from accounts.models import User
 from quotas.vocabulary import Resources
 from sessions import draining
 from sessions.driving.sealing import unseal
 from sessions.grants import Grant
 from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.homes import HomeElsewhere, home_of, mount
 from sessions.kubernetes.manifests.dask import DaskSpec
-from sessions.kubernetes.manifests.server import HomeMount, Placement, ServerSpec
-from sessions.models import DaskCluster, Server, Size
+from sessions.kubernetes.manifests.server import Placement, ServerSpec
+from sessions.models import DaskCluster, Home, Server, Size
 
 
 class NoSpec(Exception):  # noqa: N818 - what is missing
@@ -22,7 +25,9 @@ class NoSpec(Exception):  # noqa: N818 - what is missing
 
 
 def spec_of(server: Server, cluster: Cluster) -> ServerSpec:
-    """Raises NoSpec, and SealBroken where the environment cannot be read."""
+    """What the server is; a person without a home gets one. Raises NoSpec, and SealBroken where
+    the environment cannot be read.
+    """
     known = _known(server, cluster)
     environment = unseal(bytes(server.sealed))
     return replace(known, command=tuple(server.command), secret_environment=environment)
@@ -52,10 +57,12 @@ def _known(server: Server, cluster: Cluster) -> ServerSpec:
         raise NoSpec("The portal does not know whose server this is.")
     if not grant.image_reference:
         raise NoSpec(f"The image {grant.image} has no reference in the portal's catalogue.")
+    home = _home(session.user, cluster, at=server.asked_at)
     return ServerSpec(
         session=session.key,
         number=session.number,
         hub=session.hub.name,
+        namespace=home.namespace,
         user=session.user_name,
         server=session.server,
         image=grant.image_reference,
@@ -64,10 +71,18 @@ def _known(server: Server, cluster: Cluster) -> ServerSpec:
         resources=grant.resources,
         uid=grant.uid,
         gids=grant.gids,
-        home=_home(session.user.username, cluster),
+        home=mount(home),
         group=grant.group,
+        rescue_seconds=settings.RESCUE_MINUTES * 60 if session.is_rescue else 0,
         placement=_placement(grant.size),
     )
+
+
+def _home(user: User, cluster: Cluster, *, at: datetime) -> Home:
+    try:
+        return home_of(user, cluster, at=at)
+    except HomeElsewhere as error:
+        raise NoSpec(str(error)) from error
 
 
 def _placement(name: str) -> Placement:
@@ -78,10 +93,3 @@ def _placement(name: str) -> Placement:
         return Placement(avoided=avoided)
     tolerations = tuple(size.tolerations)
     return Placement(size.node_selector, tolerations, size.priority_class, avoided)
-
-
-def _home(user: str, cluster: Cluster) -> HomeMount:
-    path = settings.POSIX_HOME.format(name=user)
-    if cluster.homes == "directory":
-        return HomeMount(path=path, claim=cluster.shared_claim, sub_path=user)
-    return HomeMount(path=path, claim=names.home_claim(user), size=settings.HOME_QUOTA_BYTES)

@@ -80,7 +80,7 @@ def _attempt(server: Server, now: Callable[[], datetime]) -> timedelta | None:
 def _create(client: Client, cluster: Cluster, server: Server) -> str:
     """Make everything there is to make; the pod's UID, empty where it is not wanted any more."""
     spec = spec_of(server, cluster)
-    _keep_names(server, spec, cluster)
+    _keep_names(server, spec)
     uid = ""
     for manifest in server_manifests(spec, cluster):
         if not Server.objects.filter(pk=server.pk, desired=Server.Desired.RUNNING).exists():
@@ -90,9 +90,9 @@ def _create(client: Client, cluster: Cluster, server: Server) -> str:
     return uid
 
 
-def _keep_names(server: Server, spec: ServerSpec, cluster: Cluster) -> None:
+def _keep_names(server: Server, spec: ServerSpec) -> None:
     """Before anything is made, so that whoever removes it knows where it is."""
-    server.name, server.namespace = spec.name, names.namespace(cluster, spec.user)
+    server.name, server.namespace = spec.name, spec.namespace
     server.save(update_fields=["name", "namespace"])
 
 

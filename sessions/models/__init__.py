@@ -5,6 +5,7 @@ from sessions.models.dask import DaskCluster, DaskWorker
 from sessions.models.draining import NodeDrain
 from sessions.models.driving import ClusterLook, Server, ServerStep
 from sessions.models.events import Alert, HubEvent, QuarantinedEvent, Snapshot, SnapshotPart
+from sessions.models.homes import Home
 from sessions.models.hubs import Hub, HubSecret, HubUserName, Image, Size
 from sessions.models.ladders import LadderStep, QuotaLadder
 from sessions.models.prepulls import NodeImage
@@ -26,6 +27,7 @@ __all__ = [
     "DaskCluster",
     "DaskWorker",
     "GroupMonth",
+    "Home",
     "Hub",
     "HubEvent",
     "HubReading",

@@ -89,7 +89,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def unattributed(self) -> Self:
         """Billable sessions that no group pays for."""
-        return self.filter(group=None, ready_at__isnull=False).told_once()
+        return self.filter(group=None, ready_at__isnull=False, is_rescue=False).told_once()
 
     def told_once(self) -> Self:
         """Without those made from lists whose own events came since, as other sessions."""
@@ -205,6 +205,12 @@ class Session(models.Model):
         help_text="Who it was of those who share the account.",
     )
     checked = models.BooleanField(null=True, help_text="Whether the hub had asked the portal.")
+    is_rescue = models.BooleanField(
+        "rescue session",
+        default=False,
+        db_default=False,
+        help_text="To make room in a full home: no group pays for it.",
+    )
     affiliation = models.JSONField(
         null=True, help_text="What was known of the person's institution when it began."
     )

@@ -82,6 +82,30 @@ def test_a_person_in_no_group_reads_what_to_do() -> None:
     assert Page(form).inputs == []
 
 
+RESCUE = {"image": "stable", "size": "tiny", "minutes": 60, "detail": "Your home is full. A rescue"}
+
+
+def test_whose_home_is_full_can_start_a_rescue_session_instead() -> None:
+    form = options_form(options(rescue=RESCUE), last=Wish())
+    page = Page(form)
+    [choice] = [i for i in page.inputs if i["name"] == "rescue"]
+    assert (choice["type"], choice["value"], "checked" in choice) == ("checkbox", "1", False)
+    assert choice["id"] in page.labelled
+    assert "Your home is full." in form
+    assert "rescue" not in options_form(options(rescue=None), last=Wish())
+
+
+@pytest.mark.parametrize("groups", [[], [{**OPTIONS["groups"][1], "default": True}]])
+def test_where_nothing_else_is_open_start_begins_the_rescue_session(groups: list[Any]) -> None:
+    form = options_form(options(groups=groups, rescue=RESCUE, asks_sub_name=True), last=Wish())
+    assert [(i["name"], i.get("value")) for i in Page(form).inputs] == [
+        ("rescue", "1"),
+        ("sub_name", None),
+    ]
+    assert "Start begins one." in form
+    assert "display: none" not in form, "the page's own button is needed"
+
+
 def test_who_shares_an_account_is_asked_who_it_is() -> None:
     page = Page(options_form(options(asks_sub_name=True), last=Wish(sub_name="Zoe")))
     [field] = [i for i in page.inputs if i["name"] == "sub_name"]

@@ -25,6 +25,16 @@ def test_a_form_gives_its_three_choices_and_nothing_else() -> None:
     assert wish_of_form(form) == Wish("transients", "stable", "tiny")
 
 
+def test_a_rescue_session_is_asked_for_without_any_choice() -> None:
+    form = {"rescue": ["1"], "size": ["tiny"], "group": ["transients"], "sub_name": ["Zoe"]}
+    wish = wish_of_form(form)
+    assert wish.asked() == {"rescue": True, "sub_name": "Zoe"}
+    assert wish_of({"session": SESSION, "rescue": "1"}).asked() == {"rescue": True}
+    assert not wish_of({"rescue": False}).rescue
+    with pytest.raises(BadOptionsError, match="rescue set to true"):
+        wish_of({"rescue": "maybe"})
+
+
 def test_a_form_cannot_bring_a_session() -> None:
     assert wish_of_form({"session": [SESSION]}) == Wish()
 

@@ -23,6 +23,13 @@ PER_USER = Cluster(
     pull_secrets=("registry", "mirror.example.org"),
 )
 SHARED = Cluster(namespace="lsp", homes="directory", shared_claim="homes")
+SHARED_HOME = HomeMount("/home/bob", "homes", sub_path="bob")
+WITH_NOTEBOOKS = replace(
+    SHARED,
+    notebooks_repository="https://git.example.org/notebooks.git",
+    notebooks_ref="prod",
+    notebooks_directory="tutorials/$(NAME)",
+)
 
 
 def bobs_server(**changed: Any) -> ServerSpec:
@@ -31,6 +38,7 @@ def bobs_server(**changed: Any) -> ServerSpec:
         session=SESSION,
         number=42,
         hub="lsp",
+        namespace="lsp",
         user="bob",
         server="",
         group="transients",
@@ -46,7 +54,7 @@ def bobs_server(**changed: Any) -> ServerSpec:
             "LSP_GROUP": "transients",
         },
         secret_environment={"JUPYTERHUB_API_TOKEN": "a-token", "LSP_TOKEN": "another"},
-        home=HomeMount("/home/bob", "home-bob", size=10_000_000_000),
+        home=HomeMount("/home/bob", "home-bob-200002", size=10_000_000_000),
     )
     return replace(spec, **changed)
 

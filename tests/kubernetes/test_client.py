@@ -158,7 +158,7 @@ def test_a_full_quota_stays_charged_for_what_failed(fake: FakeCluster, tmp_path:
     """Why the client looks before it creates again."""
     client = admin(fake, tmp_path)
     cluster = replace(PER_USER, user_quota={"pods": "2"})
-    manifests = server_manifests(bobs_server(), cluster)
+    manifests = server_manifests(bobs_server(namespace="lsp-bob"), cluster)
     for manifest in manifests:
         client.ensure(manifest, owner=names.identity(manifest))
     with pytest.raises(AlreadyThere):
@@ -173,7 +173,7 @@ def test_a_full_quota_stays_charged_for_what_failed(fake: FakeCluster, tmp_path:
 def test_a_new_namespace_takes_pods_a_moment_later(fake: FakeCluster, tmp_path: Path) -> None:
     fake.set_times(account=1.5)
     client = admin(fake, tmp_path)
-    manifests = server_manifests(bobs_server(), PER_USER)
+    manifests = server_manifests(bobs_server(namespace="lsp-bob"), PER_USER)
     for manifest in manifests[:-1]:
         client.ensure(manifest, owner=names.identity(manifest))
     with pytest.raises(Refused) as refusal:

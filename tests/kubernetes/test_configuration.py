@@ -43,6 +43,25 @@ def test_a_kubeconfig_is_all_that_must_be_set(kubeconfig: Path) -> None:
             },
             "needs KUBERNETES_NAMESPACES=one",
         ),
+        ({"NOTEBOOKS_REPOSITORY": "--upload-pack=x"}, "NOTEBOOKS_REPOSITORY must be an address"),
+        (
+            {"NOTEBOOKS_REPOSITORY": "https://bob:secret@git.example.org/x.git"},
+            "cannot be kept secret",
+        ),
+        (
+            {"NOTEBOOKS_REPOSITORY": "https://git.example.org/x.git", "NOTEBOOKS_REF": "--all"},
+            "NOTEBOOKS_REF must be",
+        ),
+        *(
+            (
+                {
+                    "NOTEBOOKS_REPOSITORY": "https://git.example.org/x.git",
+                    "NOTEBOOKS_DIRECTORY": directory,
+                },
+                "NOTEBOOKS_DIRECTORY must be a path within the home",
+            )
+            for directory in ("../other", "/notebooks", "a//b", "-a", ".")
+        ),
         ({"KUBERNETES_HUB_LABELS": {}}, "at least one label"),
         ({"KUBERNETES_EGRESS": ["10.1.2.3/8"]}, "addresses like 10.1.2.0/24"),
         ({"KUBERNETES_PULL_SECRETS": ["my_secret"]}, "names of secrets, .* not 'my_secret'"),

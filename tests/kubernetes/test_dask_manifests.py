@@ -34,7 +34,11 @@ def manifests(spec: DaskSpec, cluster: Cluster) -> list[dict[str, Any]]:
     ("name", "spec", "cluster"),
     [
         ("one", bobs_dask(), ONE),
-        ("per_user", bobs_dask(notebook=bobs_server(**GPU), minimum=1, maximum=8), PER_USER),
+        (
+            "per_user",
+            bobs_dask(notebook=bobs_server(namespace="lsp-bob", **GPU), minimum=1, maximum=8),
+            PER_USER,
+        ),
         ("shared", bobs_dask(notebook=SHARED_HOME), SHARED),
     ],
 )

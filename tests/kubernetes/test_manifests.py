@@ -11,13 +11,20 @@ from hypothesis import strategies as st
 
 from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
-from sessions.kubernetes.manifests.home import new_home
-from sessions.kubernetes.manifests.server import ServerSpec, server_manifests
+from sessions.kubernetes.manifests.server import HomeMount, ServerSpec, server_manifests
 from sessions.kubernetes.prepulling.nodes import Node
 from sessions.kubernetes.prepulling.pullers import puller
 from tests.documents import Documents
 from tests.kubernetes import schema
-from tests.kubernetes.specs import GPU, ONE, PER_USER, SHARED, bobs_server
+from tests.kubernetes.specs import (
+    GPU,
+    ONE,
+    PER_USER,
+    SHARED,
+    SHARED_HOME,
+    WITH_NOTEBOOKS,
+    bobs_server,
+)
 
 DNS_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
@@ -28,15 +35,15 @@ AWKWARD = st.one_of(
     ),
     st.from_regex(r"[a-z0-9-]{1,60}", fullmatch=True),
 )
-SHARED_HOME = new_home("bob", path="/home/bob", size=0, cluster=SHARED)
 
 
 @pytest.mark.parametrize(
     ("name", "spec", "cluster"),
     [
         ("one", bobs_server(), ONE),
-        ("per_user", bobs_server(**GPU), PER_USER),
-        ("shared", bobs_server(home=SHARED_HOME), SHARED),
+        ("per_user", bobs_server(namespace="lsp-bob", **GPU), PER_USER),
+        ("rescue", bobs_server(group="", rescue_seconds=3600), ONE),
+        ("shared", bobs_server(home=SHARED_HOME), WITH_NOTEBOOKS),
     ],
 )
 def test_a_server_is_these_objects(
@@ -63,8 +70,12 @@ def test_a_puller_is_this_pod(documents: Documents) -> None:
 def test_whatever_people_are_called_the_objects_are_valid(
     cluster: Cluster, user: str, server: str
 ) -> None:
-    home = new_home(user, path="/home/x", size=1, cluster=cluster)
-    for manifest in server_manifests(bobs_server(user=user, server=server, home=home), cluster):
+    home = HomeMount("/home/x", names.home_claim(user, 7), size=1)
+    if cluster is SHARED:
+        home = SHARED_HOME
+    place = names.namespace(cluster, user)
+    spec = bobs_server(namespace=place, user=user, server=server, home=home)
+    for manifest in server_manifests(spec, cluster):
         schema.check(manifest)
         about = manifest["metadata"]
         assert DNS_LABEL.fullmatch(about["name"])
@@ -76,7 +87,7 @@ def test_whatever_people_are_called_the_objects_are_valid(
 @given(one=AWKWARD, other=AWKWARD)
 def test_two_people_never_share_a_name(one: str, other: str) -> None:
     made = [
-        (names.slug(user), names.home_claim(user), names.namespace(PER_USER, user))
+        (names.slug(user), names.home_claim(user, 7), names.namespace(PER_USER, user))
         for user in (one, other)
     ]
     assert (one == other) == any(a == b for a, b in zip(*made, strict=True))

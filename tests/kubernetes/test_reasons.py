@@ -53,6 +53,15 @@ def event(reason: str, message: str = "", second: int = 1) -> dict[str, Any]:
     }
 
 
+def prepared(*ends: tuple[str, int, str], phase: str = "Failed") -> dict[str, Any]:
+    statuses = [
+        {"name": name, "state": {"terminated": {
+            "exitCode": code, "message": message, "finishedAt": T.format(9)}}}
+        for name, code, message in ends
+    ]  # fmt: skip
+    return pod(phase=phase, initContainerStatuses=statuses)
+
+
 PULL = f'Failed to pull image "{IMAGE}": rpc error: '
 EVENTS = {
     "scheduled": ("Scheduled", "Successfully assigned lsp/lsp-bob to node-7"),
@@ -188,13 +197,24 @@ PODS = {
     "node lost": pod(phase="Failed", reason="NodeLost", message="Node node-7 is unresponsive"),
     "no room after all": pod(phase="Failed", reason="OutOfcpu", message="Node didn't have enough"),
     "ran too long": pod(phase="Failed", reason="DeadlineExceeded", message="active too long"),
-    "preparation failed": pod(
-        phase="Failed",
-        initContainerStatuses=[
-            {"name": "make-home", "state": {"terminated": {
-                "exitCode": 1, "message": "mkdir: Permission denied", "finishedAt": T.format(9)}}}
-        ],
+    "preparation failed": prepared(("home", 127, "sh: dd: not found")),
+    "home full before the server": prepared(("home", 28, "dd: error writing: Disk quota exceeded")),
+    "home of somebody else": prepared(
+        ("home", 13, "The directory belongs to somebody else."), phase="Failed"
     ),
+    "notebooks refreshed": prepared(
+        ("home", 0, ""), ("notebooks", 0, "refreshed notebooks"), phase="Running"
+    ),
+    "notebooks changed by the person": prepared(
+        ("notebooks", 0, "kept notebooks-yours-2026-05-01"), phase="Running"
+    ),
+    "notebooks out of reach": prepared(
+        ("notebooks", 0, "failed fatal: unable to access 'https://git.example.org/': timed out"),
+        phase="Running",
+    ),
+    "notebooks' place taken": prepared(("notebooks", 0, "taken notebooks"), phase="Running"),
+    "notebooks as they were": prepared(("notebooks", 0, ""), phase="Running"),
+    "something else said": prepared(("notebooks", 0, "surprise"), phase="Running"),
 }  # fmt: skip
 REFUSALS = {
     "quota": 'pods "lsp-bob" is forbidden: exceeded quota: lsp, requested: limits.cpu=4, '
@@ -281,6 +301,22 @@ def test_steps_come_in_the_order_in_which_they_happened_each_once() -> None:
     ]
     seen = sight(pod(phase="Running"), events, port=1, hints=HINTS)
     assert [reason.code for reason in seen.told] == ["scheduled", "pulling", "started"]
+
+
+def test_only_the_server_itself_is_said_to_start() -> None:
+    def of_init(reason: str, message: str, second: int) -> dict[str, Any]:
+        told = event(reason, message, second)
+        return told | {"involvedObject": {"uid": "u1", "fieldPath": "spec.initContainers{home}"}}
+
+    events = [
+        of_init(*EVENTS["pulled"], 1),
+        of_init(*EVENTS["created"], 2),
+        of_init(*EVENTS["started"], 3),
+        of_init(*EVENTS["was there"], 4),
+        event(*EVENTS["started"], 5),
+    ]
+    seen = sight(pod(phase="Running"), events, port=1, hints=HINTS)
+    assert [reason.code for reason in seen.told] == ["pulled", "started"]
 
 
 @pytest.mark.parametrize(

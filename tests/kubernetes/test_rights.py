@@ -15,7 +15,7 @@ from sessions.kubernetes.capacity.looking import look
 from sessions.kubernetes.client import Client, Refused
 from sessions.kubernetes.configuration import Cluster
 from sessions.kubernetes.manifests.dask import dask_autoscaler, dask_cluster, dask_policies
-from sessions.kubernetes.manifests.server import SERVER_KINDS, server_manifests
+from sessions.kubernetes.manifests.server import SERVER_KINDS, ServerSpec, server_manifests
 from sessions.kubernetes.watching.listing import take_list
 from sessions.kubernetes.watching.memory import Memory
 from sessions.kubernetes.watching.sources import SPAWNED, Source
@@ -31,9 +31,9 @@ PER_USER_ROLES = ROLES.with_name("rbac-per-user.yaml")
 
 def lived(client: Client, cluster: Cluster) -> None:
     """Everything that is asked of the cluster in the life of a server."""
-    spec = bobs_server()
-    place = names.namespace(cluster, spec.user)
-    for manifest in [*server_manifests(spec, cluster), *_of_other_settings(cluster)]:
+    place = names.namespace(cluster, "bob")
+    spec = bobs_server(namespace=place)
+    for manifest in [*server_manifests(spec, cluster), *_of_other_settings(spec, cluster)]:
         client.ensure(manifest, owner=names.identity(manifest))
     listing = client.list("Pod", None if cluster.is_per_user else place, selector=names.NOTEBOOKS)
     for kind in ("Pod", "Event"):
@@ -47,8 +47,9 @@ def lived(client: Client, cluster: Cluster) -> None:
 
 def worked(client: Client, cluster: Cluster) -> None:
     """Everything that is asked of the cluster for the Dask cluster of a server."""
-    spec = bobs_dask(minimum=1, maximum=2)
-    place, autoscaler = names.namespace(cluster, "bob"), dask_autoscaler(spec, cluster)
+    place = names.namespace(cluster, "bob")
+    spec = bobs_dask(notebook=bobs_server(namespace=place), minimum=1, maximum=2)
+    autoscaler = dask_autoscaler(spec, cluster)
     assert autoscaler is not None
     changed = dask_autoscaler(replace(spec, maximum=3), cluster)
     for manifest in [
@@ -66,10 +67,10 @@ def worked(client: Client, cluster: Cluster) -> None:
         client.delete(kind, spec.name, place)
 
 
-def _of_other_settings(cluster: Cluster) -> list[names.Manifest]:
+def _of_other_settings(spec: ServerSpec, cluster: Cluster) -> list[names.Manifest]:
     changed = replace(cluster, hub_port=9999, user_quota=cluster.user_quota and {"pods": "9"})
     kinds = ("NetworkPolicy", "ResourceQuota")
-    return [m for m in server_manifests(bobs_server(), changed) if m["kind"] in kinds]
+    return [m for m in server_manifests(spec, changed) if m["kind"] in kinds]
 
 
 @pytest.mark.parametrize(("roles", "cluster"), [(ROLES, ONE), (PER_USER_ROLES, PER_USER)])

@@ -39,6 +39,7 @@ from quotas.models import (
 )
 from sessions.models import (
     Charge,
+    Home,
     Hub,
     HubEvent,
     HubUserName,
@@ -60,12 +61,12 @@ OPEN_TO_MANY = (User, Group, Session)
 
 ADDED = {
     ApiToken, User, Group, Membership, Policy, ClaimRule, AllocationPeriod, ComputeQuota,
-    StorageQuota, HomeQuota, Award, Hub, HubUserName, Image, ImageSource, Size, Service,
+    StorageQuota, HomeQuota, Award, Home, Hub, HubUserName, Image, ImageSource, Size, Service,
     ApelGroup, Webhook,
 }  # fmt: skip
 # The quotas and awards made here are of a period that is over, which is history.
 DELETED = {
-    AllocationPeriod, ClaimRule, HubUserName, Image, Size, Service, Application, ApelGroup,
+    AllocationPeriod, ClaimRule, Home, HubUserName, Image, Size, Service, Application, ApelGroup,
     Webhook,
 }  # fmt: skip
 

@@ -35,6 +35,7 @@ from quotas.models import QuotaRequest
 from sessions.models import (
     Alert,
     Charge,
+    Home,
     HubReading,
     HubUserName,
     QuarantinedEvent,
@@ -112,6 +113,7 @@ def _traces(cast: Cast) -> None:
 
 def _drive(cast: Cast, **values: Any) -> None:
     """The portal itself ran the server of Bob's first session."""
+    Home.objects.create(user=cast.bob, namespace="lsp-bob", claim="home-bob-1", size_bytes=1)
     session = Session.objects.filter(user=cast.bob).order_by("pk")[0]
     server = Server.objects.create(
         session=session, state="failed", desired="stopped", digest=b"", command=["--user=bob"],

@@ -18,7 +18,7 @@ from django.test import Client
 from accounts.models import Group, User
 from quotas.models import AllocationPeriod
 from sessions.hub.secrets import issue_secret
-from sessions.models import Hub, HubUserName, Session
+from sessions.models import Hub, HubUserName, Session, StorageSample
 from tests import factories
 from tests.accounting.visits import DAY, HOUR, NOW, PERIOD
 
@@ -256,6 +256,29 @@ def test_a_last_choice_that_is_closed_now_is_not(hub: Hub, bob: User, galaxies: 
 
     assert '<option value="transients" selected>' in shown
     assert '<option value="tiny" selected>' in shown
+
+
+def test_whose_home_is_full_reads_so_and_can_start_a_rescue_session(
+    hub: Hub, stub: StubHub, bob: User
+) -> None:
+    Hub.objects.update(mode=Hub.Mode.DRIVE)
+    StorageSample.objects.create(user=bob, mount="/home", taken_at=NOW, used_bytes=9, limit_bytes=9)
+    shown = page(bob)
+    assert "You cannot start one now." in shown
+    assert "Your home is full. A rescue session has a home of its own for 60 minutes" in shown
+
+    client = signed_in(bob)
+    answer = client.post("/my/start/demo", {"rescue": "1"}, follow=True)
+
+    session = Session.objects.get()
+    assert (session.is_rescue, session.group, session.size) == (True, None, "tiny")
+    assert stub.asked[0][2] == {"session": str(session.key), "rescue": "1"}
+    after = answer.content.decode()
+    assert "a rescue session, charged to nobody" in after
+    explained = client.get(f"/sessions/{session.number}/").content.decode()
+    assert (
+        "It is a rescue session, to make room in a full home, and charged to nobody." in explained
+    )
 
 
 def test_somebody_whom_the_hub_calls_otherwise_is_started_by_that_name(

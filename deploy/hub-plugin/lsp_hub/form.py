@@ -33,6 +33,15 @@ name is kept with the session.</span>
 """
 
 
+RESCUE = '<input type="hidden" name="rescue" value="1">\n'
+RESCUE_CHOICE = """<div class="form-check mb-4">
+  <input class="form-check-input" type="checkbox" name="rescue" value="1" id="lsp-rescue">
+  <label class="form-check-label" for="lsp-rescue">Start a rescue session instead of what is \
+chosen below</label>
+</div>
+"""
+
+
 # Of all that is said on costs, only what concerns the choice stays; without it everything does.
 NARROW = """<script>
 (() => {
@@ -68,7 +77,7 @@ def options_form(
 ) -> str:
     """The form; `last` is what was chosen for this server before, `notice` a warning above it."""
     if not options.open_groups():
-        return _nothing_open(options, notice)
+        return _rescue_only(options, notice) if options.rescue else _nothing_open(options, notice)
     groups = [_group_choice(group) for group in options.groups]
     recommended_first = sorted(options.images, key=lambda image: not image.recommended)
     images = [_image_choice(image, options) for image in recommended_first]
@@ -76,6 +85,8 @@ def options_form(
     return "".join(
         (
             _notice(notice),
+            _notice(options.rescue),
+            RESCUE_CHOICE if options.rescue else "",
             SUB_NAME if options.asks_sub_name else "",
             _fieldset(
                 "image",
@@ -107,16 +118,27 @@ def closed_form(message: str) -> str:
     return f"{HIDE_START}{_alert('danger', message)}"
 
 
+def _rescue_only(options: LaunchOptions, notice: str) -> str:
+    """The page's own button starts the one thing that there is."""
+    who = SUB_NAME if options.asks_sub_name else ""
+    words = _notice(f"{options.rescue} Start begins one.")
+    return f"{_notice(notice)}{words}{RESCUE}{who}{_reasons(options)}"
+
+
 def _nothing_open(options: LaunchOptions, notice: str) -> str:
     if not options.groups:
         message = "You are in no group, so no server can be charged. Ask a PI to add you."
         return _notice(notice) + closed_form(message)
+    message = "None of your groups can pay for a server now."
+    return f"{_notice(notice)}{closed_form(message)}{_reasons(options)}"
+
+
+def _reasons(options: LaunchOptions) -> str:
     reasons = "".join(
         f"  <li>{escape(group.title)}: {escape(group.why_not or 'closed')}</li>\n"
         for group in options.groups
     )
-    message = "None of your groups can pay for a server now."
-    return f"{_notice(notice)}{closed_form(message)}<ul>\n{reasons}</ul>\n"
+    return f"<ul>\n{reasons}</ul>\n" if reasons else ""
 
 
 def _group_choice(group: Group) -> Choice:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,29}")
 FIELDS = ("group", "image", "size")
-RESERVED = {*FIELDS, "session", "sub_name", "_xsrf"}
+RESERVED = {*FIELDS, "session", "sub_name", "rescue", "_xsrf"}
 SUB_NAME_LENGTH = 64
 
 
@@ -87,7 +87,8 @@ class Size:
 class Wish:
     """What was asked for; None where the person left the choice to the portal.
 
-    `sub_name` says which of those who share an account it is.
+    `sub_name` says which of those who share an account it is. A rescue session, to make room in a
+    full home, is chosen by the portal alone.
     """
 
     group: str | None = None
@@ -95,15 +96,17 @@ class Wish:
     size: str | None = None
     session: str | None = None
     sub_name: str | None = None
+    rescue: bool = False
 
     def chosen(self) -> dict[str, str]:
         """The choices that were made, as they are kept for the next start."""
         named = ((name, getattr(self, name)) for name in FIELDS)
         return {name: value for name, value in named if value is not None}
 
-    def asked(self) -> dict[str, str]:
+    def asked(self) -> dict[str, str | bool]:
         """What the portal is asked for: the choices, and who it is this time."""
-        return self.chosen() | ({"sub_name": self.sub_name} if self.sub_name else {})
+        asked: dict[str, str | bool] = {"rescue": True} if self.rescue else {**self.chosen()}
+        return asked | ({"sub_name": self.sub_name} if self.sub_name else {})
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class LaunchOptions:
     """The choices of one person; `asks_sub_name`: of an account that several people share.
 
     `last` is the person's newest choice at the hub, on whichever server; `room` says how old
-    the rooms of the sizes are.
+    the rooms of the sizes are. `rescue` says what a rescue session is, where the home is full and
+    one can be started.
     """
 
     groups: tuple[Group, ...]
@@ -121,6 +125,7 @@ class LaunchOptions:
     asks_sub_name: bool = False
     last: Wish = Wish()
     room: str = ""
+    rescue: str = ""
 
     def open_groups(self) -> frozenset[str]:
         return frozenset(group.name for group in self.groups if group.allowed)
@@ -137,6 +142,7 @@ def parse_launch_options(content: Mapping[str, Any]) -> LaunchOptions:
             asks_sub_name=bool(content.get("asks_sub_name")),
             last=_last(content.get("last_choice")),
             room=_text(content.get("room")),
+            rescue=_text((content.get("rescue") or {}).get("detail")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"launch options without {error}") from error
@@ -154,12 +160,13 @@ def wish_of(user_options: object) -> Wish:
         **chosen,
         session=_session(user_options.get("session")),
         sub_name=_sub_name(user_options.get("sub_name")),
+        rescue=_rescue(user_options.get("rescue")),
     )
 
 
 def wish_of_form(form: Mapping[str, Any]) -> Wish:
     """The wish in a posted form, whose values are lists. Raises BadOptionsError."""
-    flat = {name: _single(name, form.get(name)) for name in (*FIELDS, "sub_name")}
+    flat = {name: _single(name, form.get(name)) for name in (*FIELDS, "sub_name", "rescue")}
     return wish_of(flat)
 
 
@@ -207,6 +214,14 @@ def _sub_name(value: object) -> str | None:
     return name or None
 
 
+def _rescue(value: object) -> bool:
+    if value in (None, "", False):
+        return False
+    if value in (True, "1"):
+        return True
+    raise BadOptionsError("A rescue session is asked for with rescue set to true.")
+
+
 def _session(value: object) -> str | None:
     if value is None:
         return None
@@ -241,7 +256,8 @@ def _verdict(item: Mapping[str, Any]) -> Verdict:
 
 
 def _last(choice: Mapping[str, Any] | None) -> Wish:
-    return Wish(**{name: _text((choice or {}).get(name)) or None for name in FIELDS})
+    group, image, size = (_text((choice or {}).get(name)) or None for name in FIELDS)
+    return Wish(group=group, image=image, size=size)
 
 
 def _image(item: Mapping[str, Any]) -> Image:

@@ -39,6 +39,7 @@ BEGIN
                 THEN s.affiliation
             ELSE excluded.affiliation END,
         group_id = CASE
+            WHEN s.is_rescue THEN NULL
             WHEN s.attributed_at IS NOT NULL OR s.attributed_by = excluded.attributed_by
                 THEN s.group_id
             WHEN s.granted_group_id IS NOT NULL AND coalesce(excluded.checked, true)
@@ -92,7 +93,7 @@ BEGIN
         SELECT s.number, s.user_id, s.group_id, s.ready_at, s.ended_at, s.cpu_millicores,
             coalesce(s.memory_mib, 0), coalesce(s.gpus, 0), 1, 'notebook'
         FROM hub_sessions_these(p_hub, p_keys) s
-        WHERE s.ready_at IS NOT NULL AND s.cpu_millicores IS NOT NULL
+        WHERE s.ready_at IS NOT NULL AND s.cpu_millicores IS NOT NULL AND NOT s.is_rescue
         ON CONFLICT (session_id) WHERE origin = 'notebook' DO UPDATE SET
             user_id = excluded.user_id, group_id = excluded.group_id,
             started_at = excluded.started_at, ended_at = excluded.ended_at,

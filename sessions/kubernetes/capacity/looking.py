@@ -84,6 +84,7 @@ def demand_of(size: Size, here: Cluster) -> Demand:
         session=UUID(int=0),
         number=0,
         hub="",
+        namespace=ANY,
         user=ANY,
         server="",
         image=ANY,

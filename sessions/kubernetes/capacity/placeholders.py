@@ -13,7 +13,8 @@ from hashlib import sha256
 import orjson
 
 from sessions.kubernetes.capacity.rooms import OVER
-from sessions.kubernetes.manifests.pod import DEDICATED, RESTRICTED, SAFE_TO_EVICT, away_from
+from sessions.kubernetes.manifests.container import RESTRICTED
+from sessions.kubernetes.manifests.pod import DEDICATED, SAFE_TO_EVICT, away_from
 from sessions.kubernetes.names import CONTENT, PLACEHOLDER, Manifest, labels
 from sessions.models import Size
 

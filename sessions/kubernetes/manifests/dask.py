@@ -12,17 +12,13 @@ from uuid import UUID
 from quotas.vocabulary import Resources
 from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.container import HOME, RESTRICTED, TMP, home_mount, resources
 from sessions.kubernetes.manifests.namespace import DNS, NAMESPACE_LABEL, port, public
 from sessions.kubernetes.manifests.pod import (
     GRACE_SECONDS,
-    HOME,
-    RESTRICTED,
-    TMP,
-    home_mount,
     identity,
     placement,
     pull_secrets,
-    resources,
     volumes,
 )
 from sessions.kubernetes.manifests.spec import ServerSpec
@@ -57,7 +53,7 @@ class DaskSpec:
 
     def metadata(self, cluster: Cluster, behind: str = "") -> Manifest:
         """Like the notebook's, under a name of its own; what counts is a label as well."""
-        known = self.notebook.metadata(cluster)
+        known = self.notebook.metadata()
         own = {names.SESSION: str(self.notebook.session), names.CLUSTER: str(self.key)}
         labels = names.labels(names.DASK, self.notebook.user, self.notebook.server)
         return {

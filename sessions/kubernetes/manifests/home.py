@@ -1,20 +1,13 @@
-"""Homes: a claim of the person's own, or a directory of a shared one."""
+"""The claim of a person's home."""
 
 from __future__ import annotations
 
 from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
-from sessions.kubernetes.manifests.spec import HomeMount, ServerSpec
+from sessions.kubernetes.manifests.spec import ServerSpec
 from sessions.kubernetes.names import Manifest
 
 HOME = "home"
-
-
-def new_home(user: str, *, path: str, size: int, cluster: Cluster) -> HomeMount:
-    """The home that a person without one gets; `size` in bytes. What it says is to be stored."""
-    if cluster.homes == "directory":
-        return HomeMount(path, cluster.shared_claim, sub_path=names.slug(user))
-    return HomeMount(path, names.home_claim(user), size=size)
 
 
 def home_manifests(spec: ServerSpec, cluster: Cluster) -> list[Manifest]:
@@ -34,9 +27,9 @@ def _claim(spec: ServerSpec, cluster: Cluster) -> Manifest:
         "kind": "PersistentVolumeClaim",
         "metadata": {
             "name": spec.home.claim,
-            "namespace": names.namespace(cluster, spec.user),
+            "namespace": spec.namespace,
             "labels": names.labels(HOME, spec.user),
-            "annotations": {names.USER: spec.user},
+            "annotations": spec.owner,
         },
         "spec": wanted,
     }

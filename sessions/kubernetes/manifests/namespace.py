@@ -9,6 +9,7 @@ import orjson
 
 from sessions.kubernetes import names
 from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.spec import ServerSpec
 from sessions.kubernetes.names import Manifest
 
 NAMESPACE, LIMITS, NETWORK = "namespace", "limits", "network"
@@ -32,28 +33,28 @@ PRIVATE = [
 PRIVATE_6 = ["::1/128", "fc00::/7", "fe80::/10"]
 
 
-def namespace_manifests(user: str, cluster: Cluster) -> list[Manifest]:
+def namespace_manifests(server: ServerSpec, cluster: Cluster) -> list[Manifest]:
     """What must be there before a server of the person: the one namespace itself exists."""
     if not cluster.is_per_user:
-        return [network_policy(user, cluster)]
-    limits = [resource_quota(user, cluster)] if cluster.user_quota else []
-    return [namespace(user, cluster), *limits, network_policy(user, cluster)]
+        return [network_policy(server, cluster)]
+    limits = [resource_quota(server, cluster)] if cluster.user_quota else []
+    return [namespace(server, cluster), *limits, network_policy(server, cluster)]
 
 
-def namespace(user: str, cluster: Cluster) -> Manifest:
+def namespace(server: ServerSpec, cluster: Cluster) -> Manifest:
     """A person's namespace, in which the cluster refuses pods that are not restricted."""
-    metadata = _metadata(names.namespace(cluster, user), NAMESPACE, user, cluster)
+    metadata = _metadata(server.namespace, NAMESPACE, server, cluster)
     metadata["labels"] |= RESTRICTED
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
-def resource_quota(user: str, cluster: Cluster) -> Manifest:
+def resource_quota(server: ServerSpec, cluster: Cluster) -> Manifest:
     """What all servers of a person may take from the cluster, whatever the portal thinks."""
     spec = {"hard": dict(cluster.user_quota)}
-    return _following("v1", "ResourceQuota", _inside(QUOTA_NAME, LIMITS, user, cluster), spec)
+    return _following("v1", "ResourceQuota", _inside(QUOTA_NAME, LIMITS, server, cluster), spec)
 
 
-def network_policy(user: str, cluster: Cluster) -> Manifest:
+def network_policy(server: ServerSpec, cluster: Cluster) -> Manifest:
     """Servers are reached by the hub and its proxy only, and reach names, the hub and the public.
 
     Nothing private is reached but what the settings add: no other server, no control plane.
@@ -72,7 +73,7 @@ def network_policy(user: str, cluster: Cluster) -> Manifest:
             {"to": public(cluster)},
         ],
     }
-    metadata = _inside(POLICY_NAME, NETWORK, user, cluster)
+    metadata = _inside(POLICY_NAME, NETWORK, server, cluster)
     return _following("networking.k8s.io/v1", "NetworkPolicy", metadata, spec)
 
 
@@ -88,18 +89,18 @@ def public(cluster: Cluster) -> list[Manifest]:
     ]
 
 
-def _inside(name: str, component: str, user: str, cluster: Cluster) -> Manifest:
-    return _metadata(name, component, user, cluster) | {"namespace": names.namespace(cluster, user)}
+def _inside(name: str, component: str, server: ServerSpec, cluster: Cluster) -> Manifest:
+    return _metadata(name, component, server, cluster) | {"namespace": server.namespace}
 
 
-def _metadata(name: str, component: str, user: str, cluster: Cluster) -> Manifest:
+def _metadata(name: str, component: str, server: ServerSpec, cluster: Cluster) -> Manifest:
     """The person is named only where the namespace is theirs."""
     if not cluster.is_per_user:
         return {"name": name, "labels": names.labels(component), "annotations": {}}
     return {
         "name": name,
-        "labels": names.labels(component, user),
-        "annotations": {names.USER: user},
+        "labels": names.labels(component, server.user),
+        "annotations": server.owner,
     }
 
 

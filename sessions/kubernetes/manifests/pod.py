@@ -6,13 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quotas.vocabulary import Resources
 from sessions.kubernetes.configuration import Cluster
+from sessions.kubernetes.manifests.container import (
+    HOME,
+    LAST_WORDS,
+    RESCUE_HOME,
+    RESCUE_PATH,
+    RESTRICTED,
+    TMP,
+    home_mounts,
+    literal,
+    resources,
+    work_path,
+)
+from sessions.kubernetes.manifests.preparation import preparation
 from sessions.kubernetes.manifests.spec import ServerSpec
 from sessions.kubernetes.names import NOTEBOOK, POD_LABEL, PORT, Manifest
 
-HOME, TMP = "home", "tmp"
-HOMES_PATH = "/homes"
+RESCUE_SIZE = "256Mi"  # of the home of a rescue session
 # An autoscaler leaves a node alone as long as such a pod is on it.
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 GRACE_SECONDS = 30  # between the signal and the end
@@ -23,20 +34,11 @@ DEDICATED = {
     "value": "user",
     "effect": "NoSchedule",
 }
-RESTRICTED = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "privileged": False,
-    "readOnlyRootFilesystem": True,
-    "runAsNonRoot": True,
-}
-# A container that fails leaves the end of its log, so that people can be told why.
-LAST_WORDS = {"terminationMessagePolicy": "FallbackToLogsOnError"}
 
 
 def pod(spec: ServerSpec, cluster: Cluster) -> Manifest:
     """The pod. It is never started again: whatever ends it ends the session."""
-    metadata = spec.metadata(cluster)
+    metadata = spec.metadata()
     metadata["labels"][POD_LABEL] = spec.name
     metadata["annotations"][SAFE_TO_EVICT] = "false"
     return {
@@ -51,7 +53,8 @@ def pod(spec: ServerSpec, cluster: Cluster) -> Manifest:
             "securityContext": identity(spec),
             **pull_secrets(cluster.pull_secrets),
             **placement(spec),
-            **_init_containers(spec, cluster),
+            **({"activeDeadlineSeconds": spec.rescue_seconds} if spec.is_rescue else {}),
+            "initContainers": preparation(spec, cluster),
             "containers": [_notebook(spec, cluster)],
             "volumes": volumes(spec, cluster),
         },
@@ -62,11 +65,6 @@ def pull_secrets(names: Iterable[str]) -> Manifest:
     """With which secrets of the pod's namespace the node may ask the registry for the image."""
     references = [{"name": name} for name in names]
     return {"imagePullSecrets": references} if references else {}
-
-
-def literal(text: str) -> str:
-    """The text as a field in which the cluster would otherwise replace `$(NAME)`."""
-    return text.replace("$", "$$")
 
 
 def identity(spec: ServerSpec) -> Manifest:
@@ -105,12 +103,15 @@ def away_from(nodes: Iterable[str]) -> Manifest:
 
 
 def _notebook(spec: ServerSpec, cluster: Cluster) -> Manifest:
-    environment = sorted({"HOME": spec.home.path, **spec.environment}.items())
+    place = {"HOME": work_path(spec)}
+    if spec.is_rescue:
+        place["JUPYTERHUB_ROOT_DIR"] = RESCUE_PATH  # whatever the hub has for other servers
+    environment = sorted({**place, **spec.environment}.items())
     return {
         "name": NOTEBOOK,
         "image": spec.image,
         "command": [literal(part) for part in spec.command],
-        "workingDir": spec.home.path,
+        "workingDir": work_path(spec),
         "env": [{"name": name, "value": literal(value)} for name, value in environment],
         "envFrom": [{"secretRef": {"name": spec.name}}],
         "ports": [{"name": PORT, "containerPort": spec.port, "protocol": "TCP"}],
@@ -118,45 +119,15 @@ def _notebook(spec: ServerSpec, cluster: Cluster) -> Manifest:
         "resources": resources(spec.resources, cluster),
         **LAST_WORDS,
         "securityContext": RESTRICTED,
-        "volumeMounts": [home_mount(spec), {"name": TMP, "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [*home_mounts(spec), {"name": TMP, "mountPath": "/tmp"}],  # noqa: S108
     }
-
-
-def resources(wanted: Resources, cluster: Cluster) -> Manifest:
-    """What is asked for is what is given, so that a server gets all that its group pays for."""
-    given = {
-        "cpu": f"{wanted.cpu_millicores}m",
-        "memory": f"{wanted.memory_mib}Mi",
-    }
-    if wanted.gpus:
-        given[cluster.gpu_resource] = str(wanted.gpus)
-    return {"requests": given, "limits": dict(given)}
-
-
-def _init_containers(spec: ServerSpec, cluster: Cluster) -> Manifest:
-    """On a shared claim the person makes their directory, before it is mounted."""
-    if not spec.home.sub_path:
-        return {}
-    directory = f"{HOMES_PATH}/{spec.home.sub_path}"
-    maker = {
-        "name": "make-home",
-        "image": spec.image,
-        "command": ["mkdir", "-p", "-m", "0700", "--", literal(directory)],
-        "resources": resources(spec.resources, cluster),
-        **LAST_WORDS,
-        "securityContext": RESTRICTED,
-        "volumeMounts": [{"name": HOME, "mountPath": HOMES_PATH}],
-    }
-    return {"initContainers": [maker]}
-
-
-def home_mount(spec: ServerSpec) -> Manifest:
-    mount = {"name": HOME, "mountPath": spec.home.path}
-    return mount | ({"subPath": spec.home.sub_path} if spec.home.sub_path else {})
 
 
 def volumes(spec: ServerSpec, cluster: Cluster) -> list[Manifest]:
-    return [
+    known: list[Manifest] = [
         {"name": HOME, "persistentVolumeClaim": {"claimName": spec.home.claim}},
         {"name": TMP, "emptyDir": {"sizeLimit": f"{cluster.tmp_mib}Mi"}},
     ]
+    if spec.is_rescue:
+        known.append({"name": RESCUE_HOME, "emptyDir": {"sizeLimit": RESCUE_SIZE}})
+    return known

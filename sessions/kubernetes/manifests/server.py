@@ -22,29 +22,29 @@ def server_manifests(spec: ServerSpec, cluster: Cluster) -> list[Manifest]:
     Each is ensured with `names.identity` of it as the owner.
     """
     return [
-        *namespace_manifests(spec.user, cluster),
+        *namespace_manifests(spec, cluster),
         *home_manifests(spec, cluster),
-        secret(spec, cluster),
-        service(spec, cluster),
+        secret(spec),
+        service(spec),
         pod(spec, cluster),
     ]
 
 
-def secret(spec: ServerSpec, cluster: Cluster) -> Manifest:
+def secret(spec: ServerSpec) -> Manifest:
     """The part of the environment that is nobody else's business."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": spec.metadata(cluster),
+        "metadata": spec.metadata(),
         "type": "Opaque",
         "immutable": True,
         "stringData": dict(spec.secret_environment),
     }
 
 
-def service(spec: ServerSpec, cluster: Cluster) -> Manifest:
+def service(spec: ServerSpec) -> Manifest:
     """A name under which the hub's proxy reaches the pod."""
-    metadata = spec.metadata(cluster)
+    metadata = spec.metadata()
     return {
         "apiVersion": "v1",
         "kind": "Service",

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from quotas.vocabulary import Resources
 from sessions.kubernetes import names
-from sessions.kubernetes.configuration import Cluster
 from sessions.kubernetes.names import Manifest
 
 
@@ -37,13 +36,16 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """What one server shall be. `image` is by digest; `environment` is readable by administrators
-    of the cluster's pods, `secret_environment` by those of its secrets.
+    """What one server shall be, in the namespace where the home is.
+
+    `image` is by digest; `environment` is readable by administrators of the cluster's pods,
+    `secret_environment` by those of its secrets. A rescue session has `rescue_seconds` to live.
     """
 
     session: UUID
     number: int
     hub: str
+    namespace: str
     user: str
     server: str
     image: str
@@ -54,6 +56,7 @@ class ServerSpec:
     gids: tuple[int, ...]
     home: HomeMount
     group: str = ""
+    rescue_seconds: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     secret_environment: Mapping[str, str] = field(default_factory=dict)
     placement: Placement = Placement()
@@ -62,7 +65,16 @@ class ServerSpec:
     def name(self) -> str:
         return names.server_name(self.user, self.server, self.session)
 
-    def metadata(self, cluster: Cluster) -> Manifest:
+    @property
+    def is_rescue(self) -> bool:
+        return self.rescue_seconds > 0
+
+    @property
+    def owner(self) -> dict[str, str]:
+        """What objects say that are the person's for longer than a session."""
+        return {names.USER: self.user, names.UID: str(self.uid)}
+
+    def metadata(self) -> Manifest:
         """What the server's pod, service and secret say of themselves."""
         annotations = {
             names.SESSION: str(self.session),
@@ -74,7 +86,7 @@ class ServerSpec:
         }
         return {
             "name": self.name,
-            "namespace": names.namespace(cluster, self.user),
+            "namespace": self.namespace,
             "labels": names.labels(names.NOTEBOOK, self.user, self.server),
             "annotations": annotations,
         }

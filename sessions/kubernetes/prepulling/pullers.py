@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sessions.kubernetes.manifests.pod import DEDICATED, RESTRICTED, pull_secrets
+from sessions.kubernetes.manifests.container import RESTRICTED
+from sessions.kubernetes.manifests.pod import DEDICATED, pull_secrets
 from sessions.kubernetes.names import Manifest, labels, slug
 from sessions.kubernetes.prepulling.nodes import HOSTNAME, IMAGE, NODE, Node
 

@@ -16,7 +16,8 @@ import orjson
 
 from sessions.hub.pod_events import ENDED, GONE, READY, PodEvent, Whose, end_data
 from sessions.kubernetes import names
-from sessions.kubernetes.reasons import SERVER, Hints, final, moment, node_of
+from sessions.kubernetes.moments import moment
+from sessions.kubernetes.reasons import SERVER, Hints, final, node_of
 
 Manifest = Mapping[str, Any]
 

@@ -14,7 +14,8 @@ from sessions.dask import recording
 from sessions.dask.recording import Sighting
 from sessions.kubernetes import names
 from sessions.kubernetes.client import Client
-from sessions.kubernetes.reasons import moment, node_of
+from sessions.kubernetes.moments import moment
+from sessions.kubernetes.reasons import node_of
 from sessions.kubernetes.watching.absences import doubted
 from sessions.kubernetes.watching.pods import (
     OVER,

@@ -8,6 +8,7 @@ from sessions.kubernetes import names
 from sessions.kubernetes.client import AlreadyThere, Conflict, Foreign, NotFound, Refused
 from sessions.kubernetes.manifests.namespace import network_policy
 from tests.kubernetes.contract.conftest import Arena
+from tests.kubernetes.specs import bobs_server
 
 
 def test_what_was_made_is_found_and_what_was_deleted_is_not(arena: Arena) -> None:
@@ -95,7 +96,7 @@ def test_ensuring_makes_adopts_or_says_whose_it_is(arena: Arena) -> None:
 
 
 def test_what_follows_the_settings_is_renewed(arena: Arena) -> None:
-    policy = network_policy("bob", arena.cluster)
+    policy = network_policy(bobs_server(namespace=arena.namespace), arena.cluster)
     arena.client.ensure(policy, owner={})
     policy["spec"] = policy["spec"] | {"policyTypes": ["Ingress"]}
     policy["spec"].pop("egress")

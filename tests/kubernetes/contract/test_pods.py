@@ -16,7 +16,7 @@ NOWHERE = Placement(node_selector={"example.org/is": "nowhere"})
 
 def test_a_server_is_accepted_as_it_is(arena: Arena) -> None:
     """On no node, so that nothing has to run: the pod waits and is gone at once."""
-    spec = bobs_server(placement=NOWHERE)
+    spec = bobs_server(namespace=arena.namespace, placement=NOWHERE)
     manifests = server_manifests(spec, arena.cluster)
     made = [arena.client.ensure(m, owner=names.identity(m)) for m in manifests]
     again = [arena.client.ensure(m, owner=names.identity(m)) for m in manifests]
@@ -102,7 +102,9 @@ def _used(arena: Arena) -> str | None:
 
 
 def _pod(arena: Arena, name: str) -> Manifest:
-    manifests = server_manifests(bobs_server(placement=NOWHERE), arena.cluster)
+    manifests = server_manifests(
+        bobs_server(namespace=arena.namespace, placement=NOWHERE), arena.cluster
+    )
     pod = next(m for m in manifests if m["kind"] == "Pod")
     pod["metadata"]["name"] = name
     return pod

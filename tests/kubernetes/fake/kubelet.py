@@ -151,7 +151,7 @@ class Kubelet:
 
     def _start(self, pod: Object) -> None:
         plan = self._plan(pod)
-        if self._now(pod) is None:
+        if self._now(pod) is None or not self._prepare(pod, plan):
             return
         address = self._containers.start(pod)
         note(self._store, pod, "Started", "Started container")
@@ -169,6 +169,14 @@ class Kubelet:
             self._timeline.after(plan.ready_seconds, lambda: self._probe(pod, plan))
         if plan.ends_seconds is not None:
             self._timeline.after(plan.ends_seconds, lambda: self._end(pod, plan))
+
+    def _prepare(self, pod: Object, plan: Plan) -> bool:
+        """Run the init containers; the first that fails ends the pod."""
+        status, is_well = statuses.prepared(pod, plan.prepared)
+        if "initContainerStatuses" in status:
+            told = {"initContainerStatuses": status["initContainerStatuses"]}
+            self._set(pod, told if is_well else {**told, "phase": "Failed"})
+        return is_well
 
     def _probe(self, pod: Object, plan: Plan) -> None:
         now = self._now(pod)

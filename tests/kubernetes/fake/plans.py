@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
@@ -13,7 +14,8 @@ class Plan:
 
     `pull_error` has the image refused. `probe_url` is asked until it answers, then the pod is
     ready. `ends_seconds` after it runs it ends with the exit code, killed for memory if `oom`;
-    `log` is what it wrote.
+    `log` is what it wrote. `prepared` has the exit code and the message of init containers by
+    name; others end well.
     """
 
     pull_seconds: float = 0.0
@@ -27,6 +29,7 @@ class Plan:
     exit_code: int = 0
     oom: bool = False
     log: str = ""
+    prepared: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass

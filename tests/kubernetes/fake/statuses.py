@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.kubernetes.fake.resources import EVENTS, Object, stamp
@@ -39,6 +39,20 @@ def containers(pod: Object, state: Object, *, ready: bool = False) -> Object:
         for container in pod["spec"]["containers"]
     ]
     return {**pod.get("status", {}), "containerStatuses": known}
+
+
+def prepared(pod: Object, ends: Mapping[str, tuple[int, str]]) -> tuple[Object, bool]:
+    """The status with the init containers as far as they came, and whether all ended well."""
+    known: list[Object] = []
+    for container in pod["spec"].get("initContainers", []):
+        code, message = ends.get(container["name"], (0, ""))
+        state = terminated(code, "Error" if code else "Completed")
+        state["terminated"] |= {"message": message} if message else {}
+        known.append({"name": container["name"], "restartCount": 0, "state": state})
+        if code:
+            break
+    is_well = all(not status["state"]["terminated"]["exitCode"] for status in known)
+    return {**pod.get("status", {}), **({"initContainerStatuses": known} if known else {})}, is_well
 
 
 def waiting(reason: str, message: str = "") -> Object:
