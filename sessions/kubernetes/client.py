@@ -81,10 +81,14 @@ class Client:
             return None
 
     def may(self, verb: str, kind: str, namespace: str | None = None) -> bool:
-        """Whether the cluster lets the portal do this; without a namespace in all of it."""
-        known = KINDS[kind]
+        """Whether the cluster lets the portal do this; without a namespace in all of it.
+
+        A kind may have a subresource: `DaskCluster/scale`.
+        """
+        name, _, subresource = kind.partition("/")
+        known = KINDS[name]
         asked = {"verb": verb, "group": known.group, "resource": known.plural}
-        about = {**asked, "namespace": namespace or ""}
+        about = {**asked, "subresource": subresource, "namespace": namespace or ""}
         kind = "SelfSubjectAccessReview"
         review = {
             "apiVersion": KINDS[kind].api_version,

@@ -16,7 +16,12 @@ SERVERS = {
     "Secret": ("get", "create", "delete"),
     "PersistentVolumeClaim": ("get", "create"),
     "Event": ("list", "watch"),
-    "NetworkPolicy": ("get", "create", "patch"),
+    "NetworkPolicy": ("get", "create", "patch", "delete"),
+}
+DASK = {
+    "DaskCluster": ("get", "list", "create", "delete"),
+    "DaskCluster/scale": ("patch",),
+    "DaskAutoscaler": ("get", "create", "patch", "delete"),
 }
 PEOPLE = {"Namespace": ("get", "create"), "ResourceQuota": ("get", "create", "patch")}
 NODES = {"Node": ("get", "list")}
@@ -27,7 +32,7 @@ class Right:
     """One verb on one kind in one namespace; None: in all, or where there is none."""
 
     verb: str
-    kind: str
+    kind: str  # with its subresource, if any, behind a slash
     namespace: str | None
     file: str  # of deploy/kubernetes, which grants it
 
@@ -38,10 +43,11 @@ class Right:
 
 def needed(here: Cluster) -> list[Right]:
     """Every right that the portal uses with these settings."""
+    servers = SERVERS | (DASK if settings.KUBERNETES_DASK else {})
     if here.is_per_user:
-        found = [*_rights(SERVERS | PEOPLE, None, "rbac-per-user.yaml")]
+        found = [*_rights(servers | PEOPLE, None, "rbac-per-user.yaml")]
     else:
-        found = [*_rights(SERVERS, here.namespace, "rbac.yaml")]
+        found = [*_rights(servers, here.namespace, "rbac.yaml")]
     if place := settings.KUBERNETES_PREPULL_NAMESPACE:
         found += _rights(NODES, None, "prepulling.yaml")
         found += _rights({"Pod": ("list", "create", "delete")}, place, "prepulling.yaml")

@@ -141,9 +141,13 @@ def test_the_rights_that_are_looked_for_are_those_of_the_files(
 ) -> None:
     settings.KUBERNETES_PREPULL_NAMESPACE = "lsp" if "prepulling.yaml" in files else ""
     settings.KUBERNETES_CAPACITY = "capacity.yaml" in files
-    looked_for = {
-        Rule(right.verb, KINDS[right.kind].group, KINDS[right.kind].plural, right.namespace or "")
-        for right in rights.needed(here)
-    }
+    settings.KUBERNETES_DASK = True
+    looked_for = {_rule(right) for right in rights.needed(here)}
     given = {rule for file in files for rule in rules(ROLES.with_name(file), "lsp-portal")}
     assert looked_for == given
+
+
+def _rule(right: rights.Right) -> Rule:
+    name, _, subresource = right.kind.partition("/")
+    resource = "/".join(filter(None, (KINDS[name].plural, subresource)))
+    return Rule(right.verb, KINDS[name].group, resource, right.namespace or "")

@@ -26,6 +26,7 @@ from tests.kubernetes.fake.resources import (
     STORAGE_CLASSES,
     ApiError,
     Object,
+    Resource,
 )
 from tests.kubernetes.fake.server import CONTROL, serve
 from tests.kubernetes.fake.store import Store
@@ -214,8 +215,11 @@ class FakeCluster:
         if token not in (ADMIN, PORTAL):
             raise ApiError(401, "Unauthorized", "Unauthorized")
         asked = wish["spec"]["resourceAttributes"]
-        fields = ("verb", "group", "resource", "namespace")
-        call = rbac.Call(*(asked.get(field, "") for field in fields))
+        verb, group, plural, subresource, namespace = (
+            asked.get(field, "")
+            for field in ("verb", "group", "resource", "subresource", "namespace")
+        )
+        call = rbac.call(verb, Resource(group, "", plural), subresource, namespace)
         rules = None if token == ADMIN else self._rules
         allowed = rules is None or any(rule.allows(call) for rule in rules)
         return {**wish, "status": {"allowed": allowed}}
