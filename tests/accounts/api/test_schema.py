@@ -6,6 +6,7 @@ import io
 import re
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -16,7 +17,7 @@ from accounting.models import Statement
 from accounting.statements.closing import close_period
 from lsp_portal.lib import clock
 from quotas.models import StorageQuota
-from sessions.models import NodeDrain, Size, SizeRoom, StorageSample
+from sessions.models import DaskCluster, NodeDrain, Size, SizeRoom, StorageSample
 from sessions.reattributing import requests
 from tests import factories
 from tests.cast import Cast
@@ -89,6 +90,16 @@ def emptied_node(cast: Cast) -> dict[str, object]:
     return {"node": node.name, "size": size.name, "drain": row.pk}
 
 
+def session_with_dask(cast: Cast) -> UUID:
+    """A session of Dora, who asks, with workers."""
+    session, at = factories.charged_session(cast.hub, cast.dora, cast.transients), clock.now()
+    DaskCluster.objects.create(
+        session=session, workers=2, cpu_millicores=1000, memory_mib=8192, idle_seconds=60,
+        asked_at=at, changed_at=at,
+    )  # fmt: skip
+    return session.key
+
+
 def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, program: Any) -> None:
     names = {
         "username": "bob",
@@ -98,6 +109,7 @@ def test_every_described_address_answers(schema: dict[str, Any], cast: Cast, pro
         "request_id": asked_to_move(cast),
         "sample": sample_of(cast),
         "number": closed_period().number,
+        "session": session_with_dask(cast),
         **emptied_node(cast),
         **quotas(cast),
     }
