@@ -42,7 +42,7 @@ def run_export(directory: Path, *options: str) -> str:
 
 
 def jobs(directory: Path) -> list[Job]:
-    files = sorted((directory / "jobs").glob("*"))
+    files = sorted((directory / "jobs").glob("[!.]*"))  # as readers take them
     return [job for file in files for job in read_jobs(file.read_bytes())]
 
 

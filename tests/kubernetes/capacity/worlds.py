@@ -87,7 +87,8 @@ class World:
         for number, node in enumerate(found):
             about = {**node["metadata"], "name": f"node-{number}"}
             store.create(NODES, "", {**node, "metadata": about})
-        store.create(CLAIMS, "lsp", {"metadata": {"name": "home-bob", "namespace": "lsp"}})
+        claim = bobs_server().home.claim
+        store.create(CLAIMS, "lsp", {"metadata": {"name": claim, "namespace": "lsp"}})
         return cls(store, Scheduler(store), count())
 
     def nodes(self) -> list[Object]:

@@ -19,7 +19,7 @@ from sessions.kubernetes.manifests.dask import (
 )
 from sessions.kubernetes.names import Manifest
 from tests.kubernetes.contract.conftest import Arena
-from tests.kubernetes.specs import SESSION, bobs_dask
+from tests.kubernetes.specs import SESSION, bobs_dask, bobs_server
 
 
 @dataclass
@@ -57,7 +57,8 @@ def made(arena: Arena) -> Iterator[Made]:
     except NotFound:
         pytest.skip("the Dask operator is not installed in this cluster")
     key = uuid4()
-    spec = bobs_dask(key=key, name=names.dask_name(SESSION, key))
+    notebook = bobs_server(namespace=arena.namespace)
+    spec = bobs_dask(key=key, name=names.dask_name(SESSION, key), notebook=notebook)
     manifest = dask_cluster(spec, arena.cluster)
     found = arena.client.ensure(manifest, owner=names.identity(manifest))
     made = Made(arena, spec, found)
