@@ -19,8 +19,9 @@ PATIENCE = 180_000  # milliseconds, on a busy machine
 UP = ["Granted", "Asked for", "has room", "is being fetched", "is on node", "starts", "is ready"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def driving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One for each test, since plans for pods stay."""
     with socket.create_server((HOST, 0)) as probe:
         port = str(probe.getsockname()[1])
     platform = Platform(tmp_path_factory.mktemp("driving"), MODE="drive", CLUSTER_PORT=port)
